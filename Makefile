@@ -1,0 +1,34 @@
+# Two commands set everything up on a fresh machine with Python >= 3.11: `make demo` and `make test`.
+PYTHON ?= python3
+BIN = .venv/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test check bench clean
+
+demo: .venv/user
+	$(BIN)/foveate run demo
+
+test: .venv/dev
+	$(BIN)/python -m pytest
+
+check: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q --durations=0 --durations-min=5 tests/test_architecture.py
+
+bench: .venv/dev
+	for script in benchmarks/bench_*.py; do $(BIN)/python -m $$(echo $${script%.py} | tr / .) || exit 1; done
+
+clean:
+	rm -rf .venv build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# constraints.txt pins torch to a version whose build for PyPI is quick to install on a CPU.
+.venv/user: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(INSTALL) --editable .
+	touch $@
+
+.venv/dev: .venv/user
+	$(INSTALL) --editable .[dev]
+	touch $@

@@ -1,0 +1,101 @@
+"""Global Context: one attention map pools a context vector, which is added to every position."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from foveate.attention.base import Attention, hidden_channels, init_default
+from foveate.config import nearest
+from foveate.errors import UsageError
+
+FUSIONS = ("channel_add", "channel_mul")
+POOLINGS = ("att", "avg")
+
+
+class GlobalContext(Attention):
+    """GC block (Cao, Xu, Lin, Wei, Hu: GCNet, ICCV-W 2019, Eq. 4), as in the authors' code (xvjiarui/GCNet).
+
+        a = softmax_HW(w_k x + b_k)  (N, 1, H, W);   c = sum_HW a x  (N, C)     [pooling="avg": c = mean_HW x]
+        t(c) = W2 relu(LN(W1 c + b1)) + b2
+        y = x * sigmoid(t_mul(c)) + t_add(c)          with the parts that `fusion` names
+
+    The last layer of each transform starts at 0, so channel_add starts as the identity (and channel_mul as a
+    half). The authors place it in bottlenecks only, and give no default ratio: their configurations have 1/16
+    and 1/4. `mask.bias` can get no gradient, since a softmax does not see a constant; it stays for their weights.
+    """
+
+    official_keys: ClassVar[dict[str, str]] = {
+        "mask": "conv_mask",
+        "add.reduce": "channel_add_conv.0",
+        "add.norm": "channel_add_conv.1",
+        "add.expand": "channel_add_conv.3",
+        "multiply.reduce": "channel_mul_conv.0",
+        "multiply.norm": "channel_mul_conv.1",
+        "multiply.expand": "channel_mul_conv.3",
+    }
+
+    def __init__(
+        self,
+        channels: int,
+        ratio: float = 1 / 16,
+        pooling: str = "att",
+        fusion: Sequence[str] = ("channel_add",),
+    ) -> None:
+        super().__init__()
+        if pooling not in POOLINGS:
+            raise UsageError(f"GC has no pooling {pooling!r}: give one of {', '.join(POOLINGS)}.")
+        wrong = [name for name in fusion if name not in FUSIONS]
+        if wrong or not fusion or isinstance(fusion, str):
+            hint = nearest(str(wrong[0]), list(FUSIONS)) if wrong and not isinstance(fusion, str) else ""
+            did_you_mean = f" (did you mean {hint}?)" if hint else ""
+            raise UsageError(f"GC's fusion is a list of {' and/or '.join(FUSIONS)}, not {fusion!r}{did_you_mean}.")
+        hidden = hidden_channels(channels, ratio)
+        self.mask = nn.Conv2d(channels, 1, 1) if pooling == "att" else None
+        self.add = _Transform(channels, hidden) if "channel_add" in fusion else None
+        self.multiply = _Transform(channels, hidden) if "channel_mul" in fusion else None
+
+    def reset_parameters(self, generator: Generator | None = None) -> None:
+        if self.mask is not None:
+            nn.init.kaiming_normal_(self.mask.weight, mode="fan_in", nonlinearity="relu", generator=generator)
+            assert self.mask.bias is not None
+            nn.init.zeros_(self.mask.bias)
+        for transform in (self.add, self.multiply):
+            if transform is not None:
+                init_default(transform.reduce, generator)
+                transform.norm.reset_parameters()
+                nn.init.zeros_(transform.expand.weight)
+                nn.init.zeros_(transform.expand.bias)
+
+    def context(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C): the mean of the positions, weighted by the block's own attention map."""
+        if self.mask is None:
+            return x.mean((2, 3))
+        weights = torch.softmax(self.mask(x).flatten(2), dim=2)  # (N, 1, HW)
+        return torch.matmul(x.flatten(2), weights.to(x.dtype).transpose(1, 2)).squeeze(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        context = self.context(x)
+        if self.multiply is not None:
+            x = x * torch.sigmoid(self.multiply(context)).to(x.dtype)[:, :, None, None]
+        if self.add is not None:
+            x = x + self.add(context).to(x.dtype)[:, :, None, None]
+        return x
+
+
+class _Transform(nn.Module):
+    """The bottleneck on a context vector: (N, C) -> (N, C), with a layer norm over the hidden units alone."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.reduce = nn.Linear(channels, hidden)
+        self.norm = nn.LayerNorm(hidden)
+        self.expand = nn.Linear(hidden, channels)
+
+    def forward(self, context: Tensor) -> Tensor:
+        transformed: Tensor = self.expand(F.relu(self.norm(self.reduce(context))))
+        return transformed

@@ -1,0 +1,141 @@
+"""The command line: one short function a verb. What costs time to import is imported by the verb that needs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+
+import typer
+
+from foveate import __version__, console
+
+app = typer.Typer(
+    name="foveate",
+    help="Does self-attention help a CNN on medical images, and does the network then look where a specialist would?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data_app = typer.Typer(help="Look at and make data sets.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+Out = Annotated[Path, typer.Argument(metavar="OUT", help="The study's folder.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, only errors and the result.")]
+
+
+@app.callback(invoke_without_command=True)
+def options(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        console.out.print(f"foveate {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    study: Annotated[
+        str | None,
+        typer.Argument(metavar="STUDY", help="demo, paper, a YAML file, or the folder of a study to go on."),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[NAME=]DIR", help="A folder with a sub-folder a class; alone, it is the study."),
+    ] = None,
+    masks: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[NAME=]DIR", help="Lesion masks, in a folder that mirrors the images."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="A new folder for the study [default: ./foveate-<study>].")] = None,
+    positive: Annotated[
+        list[str] | None, typer.Option(metavar="[NAME=]LABEL,...", help="The labels that count as disease.")
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="How to split: clean, paper, shipped, or several: paper,clean.")
+    ] = None,
+    pixels: Annotated[int | None, typer.Option(help="Side of the square input.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of every run.")] = None,
+    repeats: Annotated[int | None, typer.Option(help="Runs a model.")] = None,
+    models: Annotated[str | None, typer.Option(help="Such as resnet18,resnet18+cbam; or all.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Decides split, initialisation and batch order.")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
+    device: Device = "auto",
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="Leave unreadable images out instead of stopping.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan and the time it takes; do nothing.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Carry out a whole study: images, training, comparison, heat-maps, report. Started again, it goes on."""
+    commands = _commands()
+    from foveate.overrides import Overrides
+
+    overrides = Overrides(
+        data=data or (),
+        masks=masks or (),
+        positive=positive or (),
+        policy=policy,
+        pixels=pixels,
+        epochs=epochs,
+        repeats=repeats,
+        models=models,
+        seed=seed,
+        precision=precision,
+        skip_unreadable=skip_unreadable,
+    )
+    commands.run(study, overrides, out, device, dry_run, quiet)
+
+
+@app.command()
+def train(out: Out, device: Device = "auto", quiet: Quiet = False) -> None:
+    """Train every run of a study that is not trained yet."""
+    _commands().stage("train", out, device, quiet)
+
+
+@app.command()
+def evaluate(out: Out, device: Device = "auto", quiet: Quiet = False) -> None:
+    """Score the trained runs: predictions, raw heat-maps, results.csv and comparison.csv."""
+    _commands().stage("evaluate", out, device, quiet)
+
+
+@app.command()
+def explain(out: Out, quiet: Quiet = False) -> None:
+    """Score the heat-maps against masks and draw the figures."""
+    _commands().stage("explain", out, "cpu", quiet)
+
+
+@app.command()
+def report(out: Out, quiet: Quiet = False) -> None:
+    """Write the tables and the report's page."""
+    _commands().stage("report", out, "cpu", quiet)
+
+
+@app.command()
+def models() -> None:
+    """List the models and their number of parameters."""
+    _commands().models()
+
+
+@data_app.command("phantom")
+def phantom(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
+    images: Annotated[int, typer.Option(min=20, help="How many.")] = 480,
+    size: Annotated[int, typer.Option(min=32, help="Side in pixels.")] = 128,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other images.")] = 0,
+) -> None:
+    """Write the built-in phantom images, with masks, as a folder to try --data on."""
+    _commands().phantom(folder, images, size, seed)
+
+
+def _commands() -> ModuleType:
+    """What the verbs do. Importing it imports torch, which takes a second or two that a person may interrupt."""
+    with console.errors_for_people():
+        from foveate import commands
+    return commands
+
+
+def main() -> None:
+    app()

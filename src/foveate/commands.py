@@ -1,0 +1,130 @@
+"""What the verbs of the command line do: call the pipeline, show progress, name the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.table import Table
+
+from foveate import console, pipeline, runs
+from foveate.attention import list_attention
+from foveate.config import PHANTOM, Study
+from foveate.data.phantom import write_phantom
+from foveate.data.sources import read_source
+from foveate.errors import UsageError
+from foveate.execution.plan import Plan, fitting, make_plan
+from foveate.models import create_model
+from foveate.overrides import Overrides, assemble
+from foveate.runs import StudyFolder
+from foveate.training import acceleration
+
+_LONG = 1.0  # hours on a CPU beyond which a plan is shown before it starts
+_WORTH_MEASURING = 30_000  # images passed through a network; fewer take minutes
+
+
+def run(
+    study_name: str | None, overrides: Overrides, out: Path | None, device: str, dry_run: bool, quiet: bool
+) -> None:
+    """`foveate run`."""
+    with console.errors_for_people():
+        if study_name and (Path(study_name) / "study.yaml").is_file():  # an existing study: go on with it
+            if out is not None:
+                raise UsageError(f"{study_name} is a study's folder already: leave out --out to go on with it.")
+            out = Path(study_name)
+            study_name = str(out / "study.yaml")
+        study = assemble(study_name, overrides)
+        folder = StudyFolder(out or f"foveate-{study.name}")
+        pipeline.check(study)
+        if dry_run:
+            console.out.print(_plan_text(study, _plan(study, device), device), markup=False)
+            return
+        folder.refuse_foreign(study)
+        if not quiet and not (folder.path / "results.csv").is_file():
+            _warn_if_long(study, device)
+    with console.errors_for_people(f"foveate run {folder.path}"), console.bar(quiet) as progress:
+        page = pipeline.run(study, folder.path, device, progress)
+    console.out.print(f"report: {page}", markup=False)
+
+
+def stage(name: str, out: Path, device: str, quiet: bool) -> None:
+    """`foveate train|evaluate|explain|report OUT`."""
+    with console.errors_for_people(f"foveate {name} {out}"), console.bar(quiet) as progress:
+        page = pipeline.run_stage(name, StudyFolder(out), device, progress)
+    console.out.print(f"report: {page}" if page else f"done: {out}", markup=False)
+
+
+def models() -> None:
+    """`foveate models`."""
+    table = Table("model", "parameters", "more than the baseline", box=None, pad_edge=False)
+    baseline = 0
+    for name in ("resnet18", *(f"resnet18+{attention}" for attention in list_attention())):
+        count = sum(parameter.numel() for parameter in create_model(name).parameters())
+        baseline = baseline or count
+        table.add_row(name, f"{count:,}", f"{(count - baseline) / baseline:.2%}")
+    console.out.print(table)
+
+
+def phantom(folder: Path, images: int, size: int, seed: int) -> None:
+    """`foveate data phantom DIR`."""
+    with console.errors_for_people():
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UsageError(f"{folder} exists and is not empty: give a new folder.")
+        with runs.disk_errors(folder):
+            write_phantom(folder, images, seed, size)
+    console.out.print(f"{images} images with masks: foveate run --data {folder}", markup=False)
+
+
+def _plan(study: Study, device: str) -> Plan:
+    where = acceleration.resolve_device(device)
+    return make_plan(study, _image_counts(study), where, acceleration.resolve_precision(study.precision, where))
+
+
+def _image_counts(study: Study) -> dict[str, int]:
+    """Images of each data set that has a source."""
+    return {
+        name: dataset.phantom_images if dataset.source == PHANTOM else len(read_source(dataset.source).images)
+        for name, dataset in study.datasets.items()
+        if dataset.source
+    }
+
+
+def _plan_text(study: Study, plan: Plan, device: str) -> str:
+    where = acceleration.resolve_device(device)
+    counts = ", ".join(f"{name} ({count:,} images)" for name, count in _image_counts(study).items())
+    lines = [
+        f"study {study.name}: {counts}",
+        f"{plan.runs} runs = {len(study.models)} models x {study.repeats} repeats"
+        f" x {len(_image_counts(study))} data sets"
+        + (f" x {len(study.policies)} policies" if len(study.policies) > 1 else ""),
+        f"{plan.images:,} images through a network of {study.images.pixels} pixels; "
+        f"about {_duration(plan.seconds)} on {acceleration.hardware(where)}",
+    ]
+    left_out = [name for name, dataset in study.datasets.items() if not dataset.source]
+    if left_out:
+        lines.append(f"left out, no folder given: {', '.join(left_out)}")
+    if where.type == "cpu" and plan.hours > _LONG:
+        fit = fitting(study, plan, _LONG)
+        if fit:
+            lines.append(f"to be done in an hour here: --pixels {fit[0]} --epochs {fit[1]}")
+        else:
+            lines.append("no number of pixels and epochs brings this to an hour here: use a GPU or fewer --repeats.")
+    return "\n".join(lines)
+
+
+def _warn_if_long(study: Study, device: str) -> None:
+    where = acceleration.resolve_device(device)
+    epochs = {name: study.epochs(name) for name in study.datasets}
+    passes = sum(count * epochs[name] for name, count in _image_counts(study).items())
+    if where.type != "cpu" or passes * len(study.models) * study.repeats * len(study.policies) < _WORTH_MEASURING:
+        return
+    plan = _plan(study, device)
+    if plan.hours > _LONG:
+        console.err.print(_plan_text(study, plan, device), markup=False)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.1f} hours"

@@ -1,0 +1,265 @@
+"""What a study is: one YAML file, read into frozen objects, with errors that a person can act on."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from foveate.errors import UsageError
+
+Policy = Literal["paper", "shipped", "clean"]
+Precision = Literal["auto", "float32", "bfloat16"]
+PHANTOM = "phantom"  # the data-set source that is built in
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+
+
+def _absolute(path: str, folder: Path | None = None) -> str:
+    return str((folder or Path()).joinpath(Path(path).expanduser()).resolve())
+
+
+class _Strict(BaseModel):
+    """Unknown keys are errors, values never change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Dataset(_Strict):
+    """One collection of images with one question (which of two classes?)."""
+
+    source: str | None = None  # a folder, or "phantom"
+    masks: str | None = None  # a folder of lesion masks that mirrors the folder of images
+    positive: tuple[str, ...] = ()  # the labels that count as disease; the others are the other class
+    title: str = ""  # as it stands in the report; the name where empty
+    epochs: Annotated[int, Field(ge=1)] | None = None  # overrides recipe.epochs
+    phantom_images: Annotated[int, Field(ge=20)] = 480  # for source: phantom
+    phantom_size: Annotated[int, Field(ge=32)] = 128
+
+    @field_validator("source", "masks")
+    @classmethod
+    def _paths_hold_from_anywhere(cls, value: str | None) -> str | None:
+        return value if value is None or value == PHANTOM else _absolute(value)
+
+    @field_validator("positive", mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
+class Model(_Strict):
+    """A backbone and the attention in its residual blocks; both are read off the name unless given."""
+
+    backbone: str = ""
+    attention: str | None = None
+    attention_options: dict[str, Any] = {}
+    placement: str = "default"
+    stages: tuple[int, ...] = (1, 2, 3, 4)
+    init: Literal["official", "he"] = "official"  # of the attention blocks; the backbone is always He's
+    weights: str | None = None  # a safetensors file with torchvision's key names to start from
+
+    @field_validator("weights")
+    @classmethod
+    def _path_holds_from_anywhere(cls, value: str | None) -> str | None:
+        return None if value is None else _absolute(value)
+
+
+class Images(_Strict):
+    """How a decoded image becomes the network's input."""
+
+    # Below 33 pixels a ResNet's last feature map is a single position: no heat-map, no batch norm.
+    pixels: Annotated[int, Field(ge=33, le=1024)] = 224
+    fit: Literal["stretch", "pad", "crop"] = "stretch"
+    channels: Literal[1, 3] = 3  # with 3, grey is repeated; with 1, colour becomes luma
+
+
+class Recipe(_Strict):
+    """The training recipe; the defaults are the paper's (section 4.3)."""
+
+    epochs: Annotated[int, Field(ge=1)] = 100
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    learning_rate: Annotated[float, Field(gt=0)] = 0.05
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    decay_at: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.3, 0.6, 0.9)
+    decay_factor: Annotated[float, Field(gt=0, le=1)] = 0.1
+    augmentation: tuple[Literal["flip", "shift"], ...] = ()
+    report_epoch: Literal["last", "best"] = "last"  # "best" looks at the validation part: optimistic
+    curve_points: Annotated[int, Field(ge=0)] = 10  # epochs at which the validation AUC is measured, to watch
+
+    @field_validator("augmentation", mode="before")
+    @classmethod
+    def _none_is_empty(cls, value: Any) -> Any:
+        return () if value in (None, "none") else value
+
+
+class Study(_Strict):
+    """Everything that decides the numbers of a study."""
+
+    name: str
+    question: str = "Does self-attention help on these images, and where do the networks look?"
+    seed: Annotated[int, Field(ge=0)] = 0
+    repeats: Annotated[int, Field(ge=1)] = 3
+    repeats_differ_in: Literal["seeds", "split"] = "seeds"
+    policies: Annotated[tuple[Policy, ...], Field(min_length=1)] = ("clean",)
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    skip_unreadable: bool = False
+    images: Images = Images()
+    recipe: Recipe = Recipe()
+    models: Annotated[dict[str, Model], Field(min_length=1)]  # the first is the baseline
+    datasets: Annotated[dict[str, Dataset], Field(min_length=1)]
+    precision: Precision = "auto"
+    threads: Annotated[int, Field(ge=1)] | None = None  # of one run on a CPU; part of what makes its numbers
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _models_by_name(cls, value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            value = {str(name): {} for name in value}
+        if not isinstance(value, dict):
+            return value
+        return {name: _with_parts_of_name(str(name), model) for name, model in value.items()}
+
+    @field_validator("datasets", mode="before")
+    @classmethod
+    def _empty_means_defaults(cls, value: Any) -> Any:
+        return {k: {} if v is None else v for k, v in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("policies", mode="before")
+    @classmethod
+    def _one_policy(cls, value: Any) -> Any:
+        return tuple(value.split(",")) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _names_are_file_names(self) -> Study:
+        for name in (self.name, *self.models, *self.datasets):
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"the name {name!r} must be letters, digits, and . _ + - only")
+        for policy in self.policies:
+            if self.policies.count(policy) > 1:
+                raise ValueError(f"the policy {policy!r} is named twice")
+        return self
+
+    @property
+    def baseline(self) -> str:
+        return next(iter(self.models))
+
+    def epochs(self, dataset: str) -> int:
+        """Epochs of a run on this data set."""
+        return self.datasets[dataset].epochs or self.recipe.epochs
+
+
+def _with_parts_of_name(name: str, model: Any) -> Any:
+    """resnet18+se with no more said means backbone resnet18, attention se."""
+    given = dict(model or {}) if isinstance(model, (dict, type(None))) else model
+    if not isinstance(given, dict):
+        return given
+    backbone, _, attention = name.partition("+")
+    given.setdefault("backbone", backbone)
+    given.setdefault("attention", attention or None)
+    return given
+
+
+def presets() -> list[str]:
+    """Names of the studies that come with foveate."""
+    folder = resources.files("foveate") / "presets"
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def read_study(name_or_path: str | Path) -> dict[str, Any]:
+    """A preset's or a YAML file's content as plain data, with relative paths resolved against the file.
+
+    Raises UsageError where there is no such preset or file, or it is not YAML.
+    """
+    path = Path(name_or_path)
+    preset = resources.files("foveate") / "presets" / f"{name_or_path}.yaml"
+    if str(name_or_path) in presets():
+        content, folder = preset.read_text(encoding="utf-8"), None
+    elif path.is_file():
+        try:
+            content, folder = path.read_text(encoding="utf-8"), path.resolve().parent
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{path} is not a text file: a study is a YAML file.") from error
+    else:
+        hint = nearest(str(name_or_path), presets())
+        raise UsageError(
+            f"there is no study {str(name_or_path)!r}: give a YAML file, an existing study's folder, or one of "
+            f"{', '.join(presets())}{f' (did you mean {hint}?)' if hint else ''}."
+        )
+    try:
+        data = yaml.safe_load(content)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise UsageError(f"{path}{where} is not valid YAML: {getattr(error, 'problem', error)}.") from error
+    if not isinstance(data, dict):
+        raise UsageError(f"{path} holds no study: it must be a mapping with the keys models and datasets.")
+    data.setdefault("name", path.stem)
+    if folder is not None:
+        _resolve_paths(data, folder)
+    return data
+
+
+def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
+    for part, keys in (("datasets", ("source", "masks")), ("models", ("weights",))):
+        entries = data.get(part)
+        for entry in entries.values() if isinstance(entries, dict) else ():
+            for key in keys:
+                if isinstance(entry, dict) and isinstance(entry.get(key), str) and entry[key] != PHANTOM:
+                    entry[key] = _absolute(entry[key], folder)
+
+
+def parse_study(data: dict[str, Any], origin: str | Path = "the study") -> Study:
+    """Check plain data and make it a Study. Raises UsageError that names the field and what would be right."""
+    try:
+        return Study.model_validate(data)
+    except ValidationError as error:
+        lines = [_explain(problem) for problem in error.errors()]
+        shown = "\n".join(lines[:2]) + (f"\n(and {len(lines) - 2} more)" if len(lines) > 2 else "")
+        raise UsageError(f"{origin}: {shown}") from error
+
+
+def load_study(name_or_path: str | Path) -> Study:
+    """A study by a preset's name or a YAML file's path. Raises UsageError."""
+    return parse_study(read_study(name_or_path), name_or_path)
+
+
+def dump_study(study: Study) -> str:
+    """The study as YAML, every default written out."""
+    return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def nearest(word: str, right: list[str]) -> str:
+    """The right word that is nearest to a wrong one, or '' where none is near."""
+    return next(iter(difflib.get_close_matches(word, right, n=1, cutoff=0.5)), "")
+
+
+def _explain(problem: Any) -> str:
+    location = [str(part) for part in problem["loc"]]
+    field = ".".join(location) or "study"
+    if problem["type"] == "extra_forbidden":
+        right = _keys_at(location[:-1])
+        hint = nearest(location[-1], right)
+        return f"unknown key {field!r}" + (f", did you mean {hint!r}?" if hint else f"; known: {', '.join(right)}.")
+    given = "" if problem["type"] in ("missing", "value_error") else f" (given: {problem['input']!r})"
+    return f"{field}: {problem['msg'].removeprefix('Value error, ')}{given}."
+
+
+def _keys_at(location: list[str]) -> list[str]:
+    """The keys that a study may have at this place."""
+    match location:
+        case []:
+            return list(Study.model_fields)
+        case ["datasets", _]:
+            return list(Dataset.model_fields)
+        case ["models", _]:
+            return list(Model.model_fields)
+        case ["images"]:
+            return list(Images.model_fields)
+        case _:
+            return list(Recipe.model_fields)

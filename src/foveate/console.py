@@ -1,0 +1,71 @@
+"""What a person sees while foveate works: sentences, one progress bar, and errors without tracebacks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from foveate.errors import FoveateError, Interrupted
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@dataclass
+class Bar:
+    """One bar for a whole study, with the time left; sentences stand above it."""
+
+    progress: Progress
+    task: TaskID = field(init=False)
+    last: str = ""
+
+    def __post_init__(self) -> None:
+        self.task = self.progress.add_task("starting", total=None)
+
+    def start(self, total: int, done: int) -> None:
+        self.progress.reset(self.task, total=max(total, 1), completed=done if total else 1)
+
+    def advance(self, images: int) -> None:
+        self.progress.advance(self.task, images)
+
+    def announce(self, what: str) -> None:
+        self.progress.update(self.task, description=what)
+        if not self.progress.console.is_terminal:  # a log has no bar: a line for each run instead
+            self.progress.console.print(what)
+
+    def note(self, sentence: str) -> None:
+        self.progress.console.print(sentence, markup=False)
+
+
+@contextlib.contextmanager
+def bar(quiet: bool) -> Iterator[Bar]:
+    """A bar on the terminal's error stream; with `quiet`, none and no sentences either."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, speed_estimate_period=120) as it:
+        yield Bar(it)
+
+
+@contextlib.contextmanager
+def errors_for_people(resume: str = "") -> Iterator[None]:
+    """Errors become a line or two and an exit status; an interrupt says how to go on."""
+    try:
+        yield
+    except (KeyboardInterrupt, Interrupted):
+        again = f"Go on with: {resume}" if resume else "Start the same command again to go on."
+        err.print(f"stopped; what is done is kept. {again}", markup=False)
+        raise SystemExit(1) from None
+    except FoveateError as error:
+        err.print(f"error: {error}", markup=False)
+        raise SystemExit(error.exit_status) from None

@@ -1,0 +1,1 @@
+"""From images to a manifest, a split and packed pixels."""

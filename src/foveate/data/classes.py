@@ -1,0 +1,54 @@
+"""Which labels make the two classes, and which class is the disease."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from foveate.config import nearest
+from foveate.errors import UsageError
+
+_HEALTHY = re.compile(
+    r"(normal|benign|negative|neg|healthy|control|controls|absent|0|no|none|no[ _-].+)", re.IGNORECASE
+)
+
+
+def two_classes(labels: Sequence[str], positive: Sequence[str], source: str) -> dict[str, list[str]]:
+    """Class name -> the labels it is made of; the positive class (disease) is the second.
+
+    A class of one label keeps its name; several labels become "positive" or "negative". With two labels and no
+    choice made, the one that sounds healthy is negative, else the second in the alphabet is positive. Raises
+    UsageError for a positive label that does not exist, and for more than two labels without a choice.
+    """
+    names = sorted(set(labels))
+    for label in positive:
+        if label not in names:
+            hint = nearest(label, names)
+            did_you_mean = f" (did you mean {hint}?)" if hint else ""
+            raise UsageError(f"{source} has no class {label!r}{did_you_mean}: its classes are {', '.join(names)}.")
+    if not positive:
+        if len(names) > 2:
+            diseased = [name for name in names if not _HEALTHY.fullmatch(name)]
+            example = ",".join(diseased if len(diseased) < len(names) else names[1:])
+            raise UsageError(
+                f"{source} has {len(names)} classes ({', '.join(names)}): name those that count as disease, such as\n"
+                f"  --positive {example}"
+            )
+        positive = [_diseased(names)]
+    negative = [name for name in names if name not in positive]
+    if not negative:
+        raise UsageError(f"{source}: every class is named positive; at least one must be left as negative.")
+    return {_name(negative, "negative"): negative, _name(positive, "positive"): sorted(set(positive))}
+
+
+def _diseased(names: Sequence[str]) -> str:
+    first, second = names
+    for one, other in ((first, second), (second, first)):
+        negation = re.fullmatch(r"non?[ _-]?(.+)", one, re.IGNORECASE)
+        if _HEALTHY.fullmatch(one) or (negation and negation[1].lower() == other.lower()):
+            return other
+    return second
+
+
+def _name(labels: Sequence[str], several: str) -> str:
+    return labels[0] if len(labels) == 1 else several

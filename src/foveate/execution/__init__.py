@@ -1,0 +1,1 @@
+"""Runs are carried out: one at a time, on this machine."""

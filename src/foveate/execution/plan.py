@@ -1,0 +1,96 @@
+"""How much work a study is, in images that pass through a network, and how long that takes here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from foveate.config import Study
+from foveate.data.prepare import split_file
+from foveate.data.split import TRAIN, VALIDATION
+from foveate.execution import worker
+from foveate.models import create_model
+from foveate.runs import Run, StudyFolder
+from foveate.training import checkpoint
+from foveate.training.loop import training_step
+
+_FORWARD = 1 / 3  # cost of a forward pass, as a share of forward and backward
+
+
+def images_of_run(folder: StudyFolder, run: Run) -> int:
+    """Images that a run passes through its network: all epochs of training, one evaluation."""
+    parts = worker.cases_by_part(folder.data(run.subject) / split_file(folder.study, run.repeat))
+    return folder.study.epochs(run.subject.dataset) * len(parts[TRAIN]) + len(parts[VALIDATION])
+
+
+def images_left(folder: StudyFolder, run: Run) -> int:
+    """What of `images_of_run` is still to be done, given the run's checkpoint."""
+    parts = worker.cases_by_part(folder.data(run.subject) / split_file(folder.study, run.repeat))
+    done = checkpoint.images_done(folder.run(run) / "checkpoint.pt", len(parts[TRAIN]), folder.study.recipe.batch_size)
+    return images_of_run(folder, run) - done
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study will do."""
+
+    runs: int
+    images: int  # passed through a network in all
+    seconds: float  # estimated, on this machine
+
+    @property
+    def hours(self) -> float:
+        return self.seconds / 3600
+
+
+def make_plan(study: Study, images: dict[str, int], device: torch.device, precision: str) -> Plan:
+    """Estimate a study from the number of images of each data set (by name), timing a few steps of each model."""
+    speed = {name: images_per_second(study, name, device, precision) for name in study.models}
+    total, seconds = 0.0, 0.0
+    for name, count in images.items():
+        training = count * (1 - study.validation_fraction) * study.epochs(name)
+        watching = count * study.validation_fraction * min(study.recipe.curve_points, study.epochs(name))
+        passes = (training + count * study.validation_fraction) * study.repeats * len(study.policies)
+        total += passes * len(study.models)
+        cost = (training + (watching + 3 * count * study.validation_fraction) * _FORWARD) * study.repeats
+        seconds += sum(cost / speed[model] for model in study.models) * len(study.policies)
+    return Plan(len(images) * len(study.policies) * study.repeats * len(study.models), round(total), seconds)
+
+
+def images_per_second(study: Study, model: str, device: torch.device, precision: str) -> float:
+    """Training speed of a model at the study's pixels and batch size: the better of two short measurements."""
+    spec, pixels = study.models[model], study.images.pixels
+    network = create_model(
+        spec.backbone,
+        spec.attention,
+        in_channels=study.images.channels,
+        placement=spec.placement,
+        stages=spec.stages,
+        attention_options=spec.attention_options,
+    ).on(device)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.0)
+    batch = study.recipe.batch_size if device.type != "cpu" else min(16, study.recipe.batch_size)
+    images = torch.zeros(batch, pixels, pixels, study.images.channels, device=device).permute(0, 3, 1, 2)
+    labels = torch.zeros(batch, dtype=torch.long, device=device)
+    best = 0.0
+    for _ in range(3):  # the first one warms up
+        started = time.perf_counter()
+        float(training_step(network, optimizer, images, labels, precision))  # float() waits for the device
+        best = max(best, batch / (time.perf_counter() - started))
+    return best
+
+
+def fitting(study: Study, plan: Plan, hours: float) -> tuple[int, int] | None:
+    """The largest (pixels, epochs) that bring a plan below `hours`, keeping at least 15 epochs; None if none does."""
+    most = max(study.epochs(name) for name in study.datasets)
+    for pixels in (224, 160, 128, 100, 64):
+        if pixels > study.images.pixels:
+            continue
+        seconds_an_epoch = plan.seconds * (pixels / study.images.pixels) ** 2 / most
+        # Smaller images do not get faster quite as the square says: leave a margin.
+        epochs = min(most, int(hours * 3600 / (1.25 * seconds_an_epoch)))
+        if epochs >= min(15, most):
+            return pixels, epochs
+    return None

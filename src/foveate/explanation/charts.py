@@ -1,0 +1,209 @@
+"""ROC curves, training curves and every run's AUC as charts. numpy and matplotlib, no torch, no pyplot."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from foveate import runs
+from foveate.runs import Run, StudyFolder, Subject
+
+INK, FAINT = "#1d2025", "#9aa0a8"  # text and the baseline's curves; axes
+COLOURS = (INK, "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")  # Okabe and Ito 2008
+DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (6, 1.5)),
+    (0, (2.5, 1)),
+    (0, (6, 1.5, 1.5, 1.5)),
+)  # told apart in grey print too
+MARKERS = "osD^v"
+WIDTH = 3.4  # inches: one column of a journal page
+STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 8.0,
+    "text.color": INK,
+    "text.parse_math": False,  # a class may be called $x$
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "foveate",  # the same figure gives the same file
+}
+ATTENTION = {"se": "SE", "cbam": "CBAM", "gc": "GC"}
+
+
+@dataclass(frozen=True)
+class Series:
+    """One model's runs that have ended, and their look, which only depends on its place in the study."""
+
+    model: str
+    folders: tuple[Path, ...]
+    colour: str
+    dashes: Any
+    marker: str
+
+    @property
+    def aucs(self) -> list[float]:
+        """AUC of each run, per cent; NaN where a run has none."""
+        values = [runs.read_json(folder / "metrics.json")["auc"] for folder in self.folders]
+        return [100 * float("nan" if value is None else value) for value in values]
+
+    @property
+    def mean_auc(self) -> float:
+        return float(np.mean(self.aucs))
+
+
+def model_title(name: str) -> str:
+    """A model's name for people: resnet18+se -> ResNet-18 + SE."""
+    backbone, _, attention = name.partition("+")
+    backbone = re.sub(r"^resnet(\d+)", r"ResNet-\1", backbone)
+    return f"{backbone} + {ATTENTION.get(attention, attention)}" if attention else backbone
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw and save with this module's look; names in scripts that the font lacks are no reason to warn."""
+    with mpl.rc_context(cast(Any, STYLE)), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
+        yield
+
+
+def series(folder: StudyFolder, subject: Subject) -> list[Series]:
+    """The models of a data set that have runs with metrics, in the study's order."""
+    found = []
+    for number, model in enumerate(folder.study.models):
+        paths = [folder.run(Run(subject, model, repeat)) for repeat in range(1, folder.study.repeats + 1)]
+        ended = tuple(path for path in paths if (path / "metrics.json").is_file())
+        look = (COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)], MARKERS[number % len(MARKERS)])
+        if ended:
+            found.append(Series(model, ended, *look))
+    return found
+
+
+def roc(positive: NDArray[np.bool_], score: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """False and true positive rates from (0, 0) to (1, 1), a point a score; needs cases of both classes."""
+    order = np.argsort(-score, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
+    true = np.concatenate([[0], np.cumsum(positive[order])[ends]]) / np.count_nonzero(positive)
+    false = np.concatenate([[0], np.cumsum(~positive[order])[ends]]) / np.count_nonzero(~positive)
+    return false, true
+
+
+def runs_chart(drawn: Sequence[Series]) -> Figure:
+    """Every run's AUC as a dot and each model's mean as a bar: how far runs of one model lie apart."""
+    figure = Figure(figsize=(WIDTH, 0.9 + 0.5 * len(drawn)), layout="constrained")
+    axes = figure.add_subplot()
+    for number, of in enumerate(drawn):
+        axes.plot(of.aucs, [number] * len(of.aucs), of.marker, color=of.colour, markersize=5, alpha=0.75)
+        axes.plot([of.mean_auc] * 2, [number - 0.3, number + 0.3], color=of.colour, linewidth=2)
+    axes.set_yticks(range(len(drawn)), [model_title(of.model) for of in drawn])
+    axes.set(ylim=(len(drawn) - 0.5, -0.5), xlabel="AUC (%); bar: mean")
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color=FAINT, linewidth=0.4, alpha=0.6)
+    axes.spines["left"].set_visible(False)
+    return figure
+
+
+def roc_chart(drawn: Sequence[Series]) -> Figure:
+    """The ROC curve of every run, with the mean AUC of each model in the legend."""
+    figure, axes = _chart(drawn)
+    axes.plot([0, 100], [0, 100], color=FAINT, linewidth=0.8, linestyle=(0, (1, 3)))
+    for of in drawn:
+        label = f"{model_title(of.model)}: {'mean ' if len(of.folders) > 1 else ''}AUC {of.mean_auc:.2f} %"
+        axes.plot([], [], color=of.colour, linestyle=of.dashes, label=label)
+        for folder in of.folders:
+            positive, score = _scores(folder / "predictions.csv")
+            if positive.any() and not positive.all():
+                false, true = roc(positive, score)
+                axes.plot(100 * false, 100 * true, color=of.colour, linestyle=of.dashes, linewidth=1, alpha=0.8)
+    axes.set(xlabel="false positive rate (%)", ylabel="true positive rate (%)", xlim=(-1, 100), ylim=(0, 101))
+    axes.set_aspect("equal")
+    figure.legend(loc="outside lower center")
+    return figure
+
+
+def _scores(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Whether each case is positive, and its score; the positive class is predictions.csv's last column."""
+    table = pd.read_csv(path, dtype={"case": str, "label": str}, keep_default_na=False)
+    column = str(table.columns[-1])
+    positive = np.asarray(table["label"] == column.removeprefix("p_"), dtype=bool)
+    return positive, table[column].to_numpy(dtype=np.float64)
+
+
+def loss_chart(drawn: Sequence[Series]) -> Figure:
+    """The training loss of each epoch."""
+    figure, axes = _chart(drawn)
+    _draw_loss(axes, drawn)
+    figure.legend(loc="outside lower center")
+    return figure
+
+
+def auc_chart(drawn: Sequence[Series]) -> Figure:
+    """The validation AUC at the epochs where it was measured."""
+    figure, axes = _chart(drawn)
+    _draw_auc(axes, drawn)
+    figure.legend(loc="outside lower center")
+    return figure
+
+
+def curves_figure(drawn: Sequence[Series]) -> Figure:
+    """Training loss and validation AUC side by side."""
+    figure = Figure(figsize=(7.2, 3.3), layout="constrained")
+    left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.08})
+    _draw_loss(left, drawn)
+    _draw_auc(right, drawn)
+    handles, names = left.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=min(4, len(names)))
+    return figure
+
+
+def _chart(drawn: Sequence[Series]) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(WIDTH, 3.1 + 0.16 * len(drawn)), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _draw_loss(axes: Axes, drawn: Sequence[Series]) -> None:
+    for of in drawn:
+        _draw_history(axes, of, "loss", 1)
+    axes.set(xlabel="epoch", ylabel="training loss (cross entropy)")
+    axes.set_ylim(bottom=0)
+
+
+def _draw_auc(axes: Axes, drawn: Sequence[Series]) -> None:
+    for of in drawn:
+        _draw_history(axes, of, "validation_auc", 100, of.marker)
+    axes.set(xlabel="epoch", ylabel="validation AUC (%)")
+
+
+def _draw_history(axes: Axes, of: Series, column: str, factor: float, marker: str | None = None) -> None:
+    """Each run thin, the mean over the runs thick."""
+    histories = [pd.read_csv(folder / "history.csv")[["epoch", column]].dropna() for folder in of.folders]
+    for history in histories if len(histories) > 1 else []:
+        epochs, values = history["epoch"].to_numpy(), history[column].to_numpy(dtype=np.float64)
+        axes.plot(epochs, factor * values, linewidth=0.6, alpha=0.4, color=of.colour)
+    mean = pd.concat(histories).groupby("epoch")[column].mean()
+    axes.plot(
+        mean.index.to_numpy(), factor * mean.to_numpy(dtype=np.float64), linewidth=1.6, color=of.colour,
+        linestyle=of.dashes, marker=marker, markersize=3.5, label=model_title(of.model),
+    )  # fmt: skip
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -1,0 +1,124 @@
+"""Models by name, and trained models from their folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Generator, Tensor
+
+from foveate import runs
+from foveate.config import nearest
+from foveate.errors import FoveateError, UsageError
+from foveate.models.placement import Placement
+from foveate.models.resnet import DEPTHS, ResNet
+
+INITS = ("official", "he")
+
+
+def create_model(
+    name: str,
+    attention: str | None = None,
+    num_classes: int = 2,
+    in_channels: int = 3,
+    placement: str = "default",
+    stages: Sequence[int] = (1, 2, 3, 4),
+    init: str = "official",
+    attention_options: Mapping[str, Any] | None = None,
+    generator: Generator | None = None,
+) -> ResNet:
+    """A backbone with attention: (N, in_channels, H, W) -> (N, num_classes) logits, freshly initialised.
+
+    `name` may hold the attention too: "resnet18+cbam". `generator` makes the initialisation repeatable and
+    leaves torch's global generator as it was. Raises UsageError for what does not exist, naming the nearest.
+    """
+    backbone, _, in_name = name.partition("+")
+    attention = attention or in_name or None
+    if backbone not in DEPTHS:
+        hint = nearest(backbone, list(DEPTHS))
+        did_you_mean = f" (did you mean {hint}?)" if hint else ""
+        raise UsageError(f"there is no backbone {backbone!r}{did_you_mean}: known are {', '.join(DEPTHS)}.")
+    if init not in INITS:
+        raise UsageError(f"there is no initialisation {init!r}: known are {', '.join(INITS)}.")
+    with torch.random.fork_rng(devices=[]):  # layers draw from the global generator when they are made
+        model = ResNet(
+            DEPTHS[backbone],
+            Placement(attention, attention_options, placement, stages),
+            num_classes,
+            in_channels,
+        )
+        model.reset_parameters(generator, init)
+    return model
+
+
+def load_weights(model: ResNet, path: str | Path) -> None:
+    """Start from a safetensors file with torchvision's key names; a head for other classes is left out.
+
+    Raises UsageError where the file is none or does not fit.
+    """
+    state = read_weights(path)
+    own = model.state_dict()
+    for key in ("fc.weight", "fc.bias"):
+        if key in state and state[key].shape != own[key].shape:
+            del state[key]
+    wrong = [key for key in state if key not in own or state[key].shape != own[key].shape]
+    missing = [key for key in own if key not in state and ".attention." not in key and not key.startswith("fc.")]
+    missing = [key for key in missing if not key.endswith("num_batches_tracked")]
+    if wrong or missing:
+        first = f"{wrong[0]} does not fit" if wrong else f"{missing[0]} is missing"
+        raise UsageError(f"{path} does not hold weights of this backbone with torchvision's key names: {first}.")
+    model.load_state_dict(state, strict=False)
+
+
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file. Raises UsageError where it is missing or none."""
+    try:
+        return dict(safetensors.torch.load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f"cannot read {path} as a safetensors file of weights: {error}.") from error
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A trained network and what it needs to see an image as it did in training."""
+
+    network: ResNet  # in evaluation mode
+    classes: tuple[str, ...]  # of the logits; the positive one is the last of two
+    pixels: int  # side of the square input
+    fit: str  # how an image becomes square: stretch, pad or crop
+    channels: int
+    mean: tuple[float, ...]  # a channel, in units of 0..255
+    std: tuple[float, ...]
+
+
+def load_model(run_folder: str | Path) -> TrainedModel:
+    """The trained model of a run's folder. Raises FoveateError where the run is not trained."""
+    folder = Path(run_folder)
+    if not (folder / "weights.safetensors").is_file():
+        raise FoveateError(f"{folder} holds no trained model: weights.safetensors is missing.")
+    record = runs.read_json(folder / "run.json")
+    spec, inputs = record["model_configuration"], record["input"]
+    network = create_model(
+        spec["backbone"],
+        spec["attention"],
+        num_classes=len(inputs["classes"]),
+        in_channels=inputs["channels"],
+        placement=spec["placement"],
+        stages=spec["stages"],
+        attention_options=spec["attention_options"],
+    )
+    network.load_state_dict(read_weights(folder / "weights.safetensors"))
+    return TrainedModel(
+        network.eval(),
+        tuple(inputs["classes"]),
+        inputs["pixels"],
+        inputs["fit"],
+        inputs["channels"],
+        tuple(inputs["mean"]),
+        tuple(inputs["std"]),
+    )

@@ -1,0 +1,236 @@
+"""The main job, stage after stage: data, training with evaluation, comparison, explanation, report.
+
+Each stage reads what the one before it wrote, and does nothing where its result is there and its input the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+import foveate
+from foveate import runs
+from foveate.config import PHANTOM, Study
+from foveate.data.classes import two_classes
+from foveate.data.prepare import is_prepared, prepare, source_of
+from foveate.data.sources import Source, read_source
+from foveate.errors import FoveateError, UsageError
+from foveate.evaluation.compare import collect_results, compare_models
+from foveate.execution import local, worker
+from foveate.execution.plan import images_left, images_of_run
+from foveate.models import create_model, read_weights
+from foveate.runs import Run, StudyFolder, Subject
+from foveate.training import acceleration
+
+
+class Progress(Protocol):
+    """What the stages tell the person who waits."""
+
+    def start(self, total: int, done: int) -> None: ...
+    def advance(self, images: int) -> None: ...
+    def announce(self, what: str) -> None: ...
+    def note(self, sentence: str) -> None: ...
+
+
+@dataclass
+class Silent:
+    """Progress for programs: keeps the sentences."""
+
+    notes: list[str] = field(default_factory=list)
+
+    def start(self, total: int, done: int) -> None: ...
+    def advance(self, images: int) -> None: ...
+    def announce(self, what: str) -> None: ...
+
+    def note(self, sentence: str) -> None:
+        self.notes.append(sentence)
+
+
+def run(study: Study, out: str | Path | None = None, device: str = "auto", progress: Progress | None = None) -> Path:
+    """Carry out a study, or go on with it, and return the path of its report.
+
+    `out` defaults to ./foveate-<name>. Raises FoveateError or UsageError with a message for people.
+    """
+    progress = progress or Silent()
+    folder = StudyFolder(out or f"foveate-{study.name}")
+    check(study)
+    where = acceleration.resolve_device(device)
+    folder.refuse_foreign(study)
+    with folder.lock():
+        folder.create(resolve(study, where))
+        prepare_data(folder, progress)
+        train(folder, where, progress)
+        evaluate(folder, where, progress)
+        explain(folder, progress)
+        return report(folder, progress)
+
+
+def run_stage(name: str, folder: StudyFolder, device: str, progress: Progress) -> Path | None:
+    """One stage of an existing study by its verb; the report's path where that is what it makes."""
+    runs.grid(folder.study)  # no lock is put into a folder that is no study's
+    where = acceleration.resolve_device(device)
+    with folder.lock():
+        match name:
+            case "train":
+                train(folder, where, progress)
+            case "evaluate":
+                evaluate(folder, where, progress)
+            case "explain":
+                explain(folder, progress)
+            case "report":
+                return report(folder, progress)
+            case _:
+                raise UsageError(f"there is no stage {name!r}: train, evaluate, explain, report.")
+    return None
+
+
+def check(study: Study) -> None:
+    """Find what is wrong with a study before anything is written. Raises FoveateError or UsageError."""
+    if not runs.subjects(study):
+        example = " ".join(f"--data {name}=DIR" for name in study.datasets)
+        raise UsageError(f"no images are given: name the folders of one or more data sets with {example}")
+    for name, spec in study.models.items():
+        try:
+            create_model(
+                spec.backbone,
+                spec.attention,
+                in_channels=study.images.channels,
+                placement=spec.placement,
+                stages=spec.stages,
+                init=spec.init,
+                attention_options=spec.attention_options,
+            )
+        except UsageError as error:
+            raise UsageError(f"model {name}: {error}") from error
+        if spec.weights:
+            read_weights(spec.weights)
+    for dataset in study.datasets.values():
+        if dataset.source and dataset.source != PHANTOM:
+            source = read_source(dataset.source, dataset.masks)
+            two_classes(list(source.labels), dataset.positive, str(source.folder))
+
+
+def resolve(study: Study, device: torch.device) -> Study:
+    """Decide what the study leaves to the machine, once and for all of its runs."""
+    return study.model_copy(
+        update={
+            "precision": acceleration.resolve_precision(study.precision, device),
+            "threads": study.threads or acceleration.default_threads(),
+        }
+    )
+
+
+def prepare_data(folder: StudyFolder, progress: Progress) -> None:
+    """The data stage of every data set."""
+    pending: list[tuple[Subject, Source]] = [
+        (subject, source_of(folder, subject))
+        for subject in runs.subjects(folder.study)
+        if not is_prepared(folder, subject)
+    ]
+    for name, dataset in folder.study.datasets.items():
+        if not dataset.source:
+            progress.note(f"{name}: left out, no folder given (--data {name}=DIR)")
+    progress.start(sum(len(source.images) for _, source in pending), 0)
+    for subject, source in pending:
+        progress.announce(f"reading {subject.name}")
+        if source.ignored:
+            shown = ", ".join(source.ignored[:3]) + (", ..." if len(source.ignored) > 3 else "")
+            progress.note(f"{subject.name}: {len(source.ignored)} files are no images of a class, ignored: {shown}")
+        prepare(folder, subject, source, progress.advance)
+
+
+def train(folder: StudyFolder, device: torch.device, progress: Progress) -> None:
+    """Train every run that is not trained yet, and evaluate it right after. Raises Interrupted."""
+    _require_data(folder)
+    everything = runs.grid(folder.study)
+    pending = [run for run in everything if not worker.is_trained(folder, run)]
+    total = sum(images_of_run(folder, run) for run in everything)
+    progress.start(total, total - sum(images_left(folder, run) for run in pending))
+    local.train_all(folder, pending, device, progress.advance, progress.announce)
+
+
+def evaluate(folder: StudyFolder, device: torch.device, progress: Progress) -> None:
+    """Score every trained run, and write results.csv and comparison.csv."""
+    trained = _trained(folder, progress)
+    pending = [run for run in trained if not worker.is_evaluated(folder, run)]
+    local.evaluate_all(folder, pending, device, progress.advance, progress.announce)
+    inputs = [folder.run(run) / "metrics.json" for run in trained]
+    outputs = [folder.path / "results.csv", folder.path / "comparison.csv"]
+    with _stage(folder, "evaluate", inputs, outputs) as needed:
+        if needed:
+            results = collect_results(folder, trained)
+            runs.write_text(outputs[0], results.to_csv(index=False))
+            runs.write_text(outputs[1], compare_models(results, folder.study.baseline).to_csv(index=False))
+
+
+def explain(folder: StudyFolder, progress: Progress) -> None:
+    """Score the heat-maps where there are masks (localisation.csv), and draw the figures."""
+    from foveate.explanation.figures import draw_all
+    from foveate.explanation.localisation import score_study
+
+    evaluated = _evaluated(folder)
+    inputs = [folder.path / "results.csv", *(folder.run(run) / "heatmaps.npz" for run in evaluated)]
+    with _stage(folder, "explain", inputs, [folder.figures]) as needed:
+        if needed:
+            progress.announce("scoring and drawing heat-maps")
+            scores = score_study(folder)
+            if len(scores):
+                runs.write_text(folder.path / "localisation.csv", scores.to_csv(index=False))
+            draw_all(folder)
+
+
+def report(folder: StudyFolder, progress: Progress) -> Path:
+    """Write the tables and the page; the page's path."""
+    from foveate.report.html import write_report
+    from foveate.report.tables import write_all
+
+    _evaluated(folder)
+    inputs = [folder.path / name for name in ("study.yaml", "results.csv", "comparison.csv", "localisation.csv")]
+    inputs += sorted(folder.path.glob("data/*/audit.json"))
+    inputs += [path for kind in ("json", "csv", "npz") for path in sorted(folder.path.glob(f"runs/*/*/*/*.{kind}"))]
+    with _stage(folder, "report", inputs, [folder.report, folder.tables]) as needed:
+        if needed:
+            progress.announce("writing the report")
+            write_all(folder)
+            write_report(folder)
+    return folder.report
+
+
+def _require_data(folder: StudyFolder) -> None:
+    for subject in runs.subjects(folder.study):
+        if not is_prepared(folder, subject):
+            raise FoveateError(f"the images of {subject.name} are not read yet: foveate run {folder.path}")
+
+
+def _trained(folder: StudyFolder, progress: Progress) -> list[Run]:
+    everything = runs.grid(folder.study)
+    trained = [run for run in everything if worker.is_trained(folder, run)]
+    if not trained:
+        raise FoveateError(f"no run of {folder.path} is trained yet: foveate train {folder.path}")
+    if len(trained) < len(everything):
+        progress.note(f"{len(everything) - len(trained)} of {len(everything)} runs are not trained yet")
+    return trained
+
+
+def _evaluated(folder: StudyFolder) -> list[Run]:
+    evaluated = [run for run in runs.grid(folder.study) if worker.is_evaluated(folder, run)]
+    if not evaluated or not (folder.path / "results.csv").is_file():
+        raise FoveateError(f"no run of {folder.path} is evaluated yet: foveate evaluate {folder.path}")
+    return evaluated
+
+
+@contextlib.contextmanager
+def _stage(folder: StudyFolder, name: str, inputs: Iterable[Path], outputs: Iterable[Path]) -> Iterator[bool]:
+    """Whether a stage has work to do; once the block ends well, that is recorded."""
+    record = folder.path / "stages.json"
+    done: dict[str, str] = runs.read_json(record) if record.is_file() else {}
+    state = runs.fingerprint(inputs, foveate.__version__)
+    needed = done.get(name) != state or not all(path.exists() for path in outputs)
+    yield needed
+    if needed:
+        runs.write_json(record, {**done, name: state})

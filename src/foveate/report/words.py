@@ -1,0 +1,265 @@
+"""The report's sentences: what the numbers say, in words for a clinician, and no more than they say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from foveate.config import Study
+from foveate.explanation.charts import model_title
+from foveate.report.tables import Localisation, ModelResult, percent, signed, times
+from foveate.runs import Run, Subject
+
+COUNTED = (
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+)
+
+
+def word(number: int) -> str:
+    """3 -> three, 13 -> 13"""
+    return COUNTED[number] if number < len(COUNTED) else f"{number:,}"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """3, "run" -> three runs"""
+    return f"{word(number)} {noun if number == 1 else plural or noun + 's'}"
+
+
+def amount(number: int, noun: str, plural: str = "") -> str:
+    """1240, "image" -> 1,240 images"""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """a, b and c"""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def subject_title(study: Study, subject: Subject) -> str:
+    """A data set's name for people, with its split policy where the study has several."""
+    title = study.datasets[subject.dataset].title or subject.dataset
+    return f"{title} ({subject.policy} split)" if len(study.policies) > 1 else title
+
+
+def answer(title: str, rows: Sequence[ModelResult]) -> str:
+    """What one data set's means say, the attention models against the baseline."""
+    baseline, others = rows[0], [row for row in rows[1:] if row.mean is not None]
+    if baseline.mean is None:
+        return f"On {title} no run of {baseline.title} has ended yet, so there is nothing to compare with."
+    runs = {row.runs for row in (baseline, *others)}
+    over = f"over {counted(runs.pop(), 'run')} of each model" if len(runs) == 1 else "over the runs that have ended"
+    first = f"On {title}, {over}, {baseline.title} reached a mean AUC of {baseline.mean:.2f} %"
+    compared = listed([f"{row.title} was {_apart(row.delta)} ({row.mean:.2f} %)" for row in others])
+    return f"{first}; {compared}." if compared else f"{first}; no other model has ended a run yet."
+
+
+def _apart(delta: float | None) -> str:
+    assert delta is not None
+    if f"{abs(delta):.2f}" == "0.00":
+        return "the same"
+    return f"{abs(delta):.2f} points {'higher' if delta > 0 else 'lower'}"
+
+
+def summary(study: Study, tables: Mapping[Subject, Sequence[ModelResult]]) -> str:
+    """What several data sets' means say together: on how many each attention model was above the baseline."""
+    noun = "data sets" if len(study.policies) == 1 else "combinations of data set and split"
+    said: list[str] = []
+    for model in list(study.models)[1:]:
+        rows = [row for table in tables.values() for row in table if row.model == model]
+        deltas = [row.delta for row in rows if row.delta is not None]
+        if deltas:
+            higher = f"on {sum(delta > 0 for delta in deltas)} of {len(deltas)} {'' if said else noun}".rstrip()
+            said.append(f"{rows[0].title} {higher} ({signed(min(deltas))} to {signed(max(deltas))} points)")
+    if not said:
+        return "No attention model can be compared with the baseline yet."
+    return f"The mean AUC was above that of {model_title(study.baseline)}: {'; '.join(said)}."
+
+
+def caution(tables: Mapping[Subject, Sequence[ModelResult]]) -> str:
+    """How far runs of one model lie apart, and what a few runs without a test can show."""
+    spreads, compared, within = [], 0, 0
+    for rows in tables.values():
+        spread = max((spread for row in rows if (spread := _spread(row)) is not None), default=None)
+        if spread is None:
+            continue
+        spreads.append(spread)
+        deltas = [abs(row.delta) for row in rows if row.delta is not None]
+        compared += len(deltas)
+        within += sum(delta <= spread for delta in deltas)
+    if not spreads:
+        return (
+            "With one run of each model nobody can tell how much of a difference is chance: a second "
+            "training of the same network would give another number. Nothing is proven here."
+        )
+    lies = f"Runs of one and the same model lay up to {max(spreads):.2f} points apart"
+    if compared:
+        share = "all" if within == compared else word(within) if within else "none"
+        verb = "is" if within == 1 else "are"
+        lies += f"; {share} of the {counted(compared, 'difference')} between means {verb} no larger than that"
+        lies += " on the same data set" if len(spreads) > 1 else ""
+    most = max(row.runs for rows in tables.values() for row in rows)
+    return (
+        f"{lies}. A mean of {counted(most, 'run')} without a statistical test proves nothing by itself: "
+        "read these numbers as a description of these runs, not as evidence that attention helps or "
+        "harms."
+    )
+
+
+def _spread(row: ModelResult) -> float | None:
+    values = [test for test in row.tests if test is not None]
+    return max(values) - min(values) if len(values) > 1 else None
+
+
+def where_it_looks(rows: Sequence[Localisation]) -> str:
+    """What the localisation scores of one data set say."""
+    energies = [(row, row.scores["energy"]) for row in rows if row.scores["energy"].value is not None]
+    if not energies:
+        return "No heat-map has any positive value over the images with a marked lesion."
+    shares = listed([f"{percent(score.value)} for {row.title}" for row, score in energies])
+    chance, prior = energies[0][1].chance, energies[0][1].prior
+    text = f"Inside the marked lesions lay this share of the heat-maps’ strength: {shares}. "
+    text += f"A map that knows nothing would get {percent(chance)}, the lesions’ share of the image"
+    if prior is None:
+        return f"{text}."
+    below = [row.title for row, score in energies if score.value is not None and score.value <= prior]
+    text += f", and one and the same blob in the middle of every image {percent(prior)}"
+    if len(below) > 1 and len(below) == len(energies):
+        return f"{text}; none of them did better than that blob."
+    return f"{text}; {listed(below)} did no better than that blob." if below else f"{text}."
+
+
+def localisation_meaning(rows: Sequence[Localisation]) -> str:
+    """The localisation table's columns in one sentence each."""
+    lifts = [row.scores["energy"].lift for row in rows if row.scores["energy"].lift is not None]
+    best = f" The best mean lift here is {times(max(lifts))}." if lifts else ""
+    return (
+        "Energy is the share of the heat-map’s total that lies inside the lesion; chance is the lesion’s "
+        "share of the image, which is what an even map gets; lift is energy divided by chance, averaged "
+        "over the images. Pixel AUPRC asks how well the map ranks lesion pixels before all others (1 is "
+        "perfect, chance is again the lesion’s share). The centre prior is the score of one fixed blob in "
+        "the middle, the same for all images: lesions are often near the middle, so a map must beat the "
+        "blob, not only chance, to show that it looks." + best
+    )
+
+
+def policy(subject: Subject, study: Study, patients: int | None) -> str:
+    """How the images were split, in words."""
+    share = f"{100 - 100 * study.validation_fraction:g} % for training and {100 * study.validation_fraction:g} %"
+    match subject.policy:
+        case "paper":
+            return (
+                f"As the paper describes it, all images were put together and split at random, {share} for "
+                "validation. Duplicates were kept and patients not looked at: copies of an image, and "
+                "images of one patient, may stand in both parts and make every network look better than "
+                "it is."
+            )
+        case "shipped":
+            return "The archive’s own split into training and test images was kept, duplicates included."
+        case _:
+            together = "and all images of a patient were kept in one part"
+            if patients is None:
+                together = "but which images belong to one patient is not known, so a patient may be in both parts"
+            return (
+                f"Duplicates were removed first; then the images were split at random, {share} for "
+                f"validation, {together}."
+            )
+
+
+def data_facts(audit: Mapping[str, Any]) -> list[str]:
+    """What the audit found, as sentences without any file's name."""
+    labels, classes = audit.get("labels", {}), audit.get("classes", {})
+    found = listed([f"{count:,} {label}" for label, count in labels.items()])
+    facts = [f"The source holds {amount(audit['images'], 'image')} ({found}); {audit['used']:,} were used."]
+    merged = [f"“{name}” stands for {listed(of)}" for name, of in classes.items() if list(of) != [name]]
+    positive = list(classes)[-1] if classes else ""
+    chosen = "as the study says"
+    if audit.get("positive_chosen_by") != "study":
+        chosen = "guessed from its name: please check"
+    facts.append("; ".join([*merged, f"the disease, that is the positive class, is “{positive}” ({chosen})"]) + ".")
+    facts += [_duplicates(audit.get("duplicates") or {})]
+    patients = audit.get("patients")
+    known = f"Images of {amount(patients, 'patient')}." if patients else "The patients are not known."
+    facts.append(known)
+    unreadable = audit.get("unreadable") or []
+    if unreadable:
+        reasons = listed(sorted({str(entry[1]) for entry in unreadable}))
+        facts.append(f"{amount(len(unreadable), 'unreadable image')} left out, as the study asks ({reasons}).")
+    if audit.get("ignored_files"):
+        facts.append(f"{amount(audit['ignored_files'], 'other file')} in the folder ignored.")
+    if audit.get("masks"):
+        facts.append(f"{amount(audit['masks'], 'image')} with a mask of the lesion.")
+    if audit.get("missing_masks"):
+        facts.append(f"{amount(audit['missing_masks'], 'image')} of the positive class without a mask.")
+    return [sentence(fact) for fact in [*facts, *map(str, audit.get("notes") or [])]]
+
+
+def _duplicates(duplicates: Mapping[str, Any]) -> str:
+    if not duplicates.get("images"):
+        return "No two images have the same pixels."
+    text = f"{amount(duplicates['images'], 'image is', 'images are')} an exact copy of another"
+    if duplicates.get("conflicting_groups"):
+        conflicting = amount(duplicates["conflicting_groups"], "picture stands", "pictures stand")
+        text += f"; {conflicting} under both labels"
+    removed = duplicates.get("removed")
+    text += f"; {removed:,} removed." if removed else "; none was removed."
+    if duplicates.get("across_parts"):
+        across = amount(duplicates["across_parts"], "validation image is", "validation images are")
+        text += f" {across} also in the training part, pixel for pixel."
+    return text
+
+
+def missing(study: Study, absent: Sequence[Run]) -> list[str]:
+    """Which runs are missing, a line a data set and model, or one line where a data set has none."""
+    lines = []
+    for subject in dict.fromkeys(run.subject for run in absent):
+        of_model: dict[str, list[str]] = {}
+        for run in absent:
+            if run.subject == subject:
+                of_model.setdefault(run.model, []).append(str(run.repeat))
+        title = subject_title(study, subject)
+        if sum(map(len, of_model.values())) == len(study.models) * study.repeats:
+            lines.append(f"{title}: every run")
+        else:
+            lines += [
+                f"{title}, {model_title(model)}: {'run' if len(repeats) == 1 else 'runs'} {listed(repeats)}"
+                for model, repeats in of_model.items()
+            ]
+    return lines
+
+
+def coarse(map_size: tuple[int, int]) -> str:
+    """A warning where heat-maps are too coarse to localise anything; empty where they are not."""
+    height, width = map_size
+    if min(height, width) >= 4:
+        return ""
+    return (
+        f"These heat-maps have {height} × {width} values: they can localise nothing, whatever they look "
+        "like when enlarged. Images of 97 pixels or more give 4 × 4 values (images.pixels in the study’s "
+        "file)."
+    )
+
+
+def duration(seconds: float | None) -> str:
+    """3725 -> 1 h 2 min; a dash for None"""
+    if seconds is None:
+        return "–"
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

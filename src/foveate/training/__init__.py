@@ -1,0 +1,1 @@
+"""One training run, repeatable to the bit and resumable at any step."""

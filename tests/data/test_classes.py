@@ -1,0 +1,47 @@
+"""Which class is the disease: chosen, or guessed from names that sound healthy."""
+
+from __future__ import annotations
+
+import pytest
+
+from foveate.data.classes import two_classes
+from foveate.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive"),
+    [
+        (["benign", "malignant"], "malignant"),
+        (["NORMAL", "PNEUMONIA"], "PNEUMONIA"),
+        (["COVID", "NonCOVID"], "COVID"),
+        (["no_tumor", "glioma"], "glioma"),
+        (["lesion", "normal"], "lesion"),
+        (["nodule", "healthy"], "nodule"),
+        (["0", "1"], "1"),
+        (["cat", "dog"], "dog"),
+    ],
+)
+def test_the_positive_class_is_the_last(labels: list[str], positive: str) -> None:
+    classes = two_classes(labels, (), "x")
+    assert list(classes)[1] == positive
+    assert sorted(classes) == sorted(labels)
+
+
+def test_several_labels_make_a_class() -> None:
+    assert two_classes(["a", "b", "c", "d"], ["d", "b"], "x") == {
+        "negative": ["a", "c"],
+        "positive": ["b", "d"],
+    }
+    assert two_classes(["a", "b", "c"], ["c", "b"], "x") == {"a": ["a"], "positive": ["b", "c"]}
+
+
+def test_more_than_two_need_a_choice() -> None:
+    with pytest.raises(UsageError, match=r"--positive glioma_tumor,meningioma_tumor,pituitary_tumor"):
+        two_classes(["glioma_tumor", "meningioma_tumor", "no_tumor", "pituitary_tumor"], (), "mri")
+
+
+def test_wrong_choices() -> None:
+    with pytest.raises(UsageError, match="did you mean malignant"):
+        two_classes(["benign", "malignant"], ["malignnat"], "skin")
+    with pytest.raises(UsageError, match="at least one must be left"):
+        two_classes(["a", "b"], ["a", "b"], "x")

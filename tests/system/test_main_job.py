@@ -1,0 +1,149 @@
+"""The program as a person uses it: whole studies, stages, kills, and going on."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from foveate import load_model, runs
+from foveate.explanation import heatmaps
+from tests.conftest import MakeImages
+
+SMALL = ["--pixels", "40", "--epochs", "3", "--repeats", "2", "--models", "resnet18,resnet18+se", "--device", "cpu"]
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "foveate", *map(str, arguments)]
+
+
+def foveate(*arguments: object, status: int = 0, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "200", "OMP_WAIT_POLICY": "PASSIVE"}
+    ended = subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=300, cwd=cwd, env=environment, check=False
+    )
+    assert ended.returncode == status, ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+    return ended
+
+
+def weights(out: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("weights.safetensors"))}
+
+
+@pytest.fixture
+def images(make_images: MakeImages) -> Path:
+    return make_images(normal=20, sick=20)
+
+
+def test_a_folder_to_its_report(images: Path, tmp_path: Path) -> None:
+    (images / "notes.txt").write_text("scanner 3")
+    ended = foveate("run", "--data", images, *SMALL, cwd=tmp_path)
+    out = tmp_path / "foveate-images"
+    assert ended.stdout.strip() == f"report: {Path('foveate-images/report/index.html')}"
+    assert "notes.txt" in ended.stderr
+    results = pd.read_csv(out / "results.csv")
+    assert len(results) == 4
+    assert results["auc"].between(0, 1).all()
+    comparison = pd.read_csv(out / "comparison.csv")
+    assert list(comparison["model"]) == ["resnet18", "resnet18+se"]
+    for run in runs.grid(runs.StudyFolder(out).study):
+        place = runs.StudyFolder(out).run(run)
+        predictions = pd.read_csv(place / "predictions.csv", dtype={"case": str})
+        assert list(predictions.columns) == ["case", "part", "label", "p_normal", "p_sick"]
+        maps = heatmaps.load(place / "heatmaps.npz")
+        assert maps.case.tolist() == predictions["case"].tolist()
+        assert not (place / "checkpoint.pt").exists()
+        assert len(pd.read_csv(place / "history.csv")) == 3
+        trained = load_model(place)
+        assert trained.classes == ("normal", "sick")
+        assert trained.network(torch.zeros(1, 3, 40, 40)).shape == (1, 2)
+    assert (out / "report" / "index.html").stat().st_size > 10_000
+    assert not list(out.rglob("*.new"))
+
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file() and path.name != ".lock"}
+    for verb in ("train", "evaluate", "explain", "report"):
+        foveate(verb, out)
+    foveate("run", "--data", images, *SMALL, cwd=tmp_path)
+    foveate("run", out)
+    after = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file() and path.name != ".lock"}
+    assert before == after  # what is done is not done again
+
+
+def test_killed_in_the_middle_and_started_again_ends_with_the_same_bits(images: Path, tmp_path: Path) -> None:
+    options = ["--data", images, "--pixels", 40, "--epochs", 30, "--repeats", 1, "--models", "resnet18,resnet18+gc"]
+    foveate("run", *options, "--out", tmp_path / "whole", "--quiet")
+    out = tmp_path / "killed"
+    for ending in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
+        process = subprocess.Popen(command("run", *options, "--out", out), stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("images/"):  # a run begins
+                break
+        time.sleep(1.0)  # some epochs
+        process.send_signal(ending)
+        _, errors = process.communicate(timeout=60)
+        assert "Traceback" not in errors
+        if ending in (signal.SIGINT, signal.SIGTERM) and process.returncode:
+            assert process.returncode == 1
+            assert re.search(rf"stopped; what is done is kept\. Go on with: foveate run {out}", errors)
+    foveate("run", out, "--quiet")
+    assert weights(out) == weights(tmp_path / "whole")
+    columns = ["dataset", "policy", "model", "repeat", "auc", "accuracy"]
+    ours, theirs = (pd.read_csv(folder / "results.csv")[columns] for folder in (out, tmp_path / "whole"))
+    pd.testing.assert_frame_equal(ours, theirs)
+    for name in ("history.csv", "predictions.csv"):
+        killed, whole = (sorted(folder.rglob(name)) for folder in (out, tmp_path / "whole"))
+        assert [path.read_text() for path in killed] == [path.read_text() for path in whole]
+
+
+def test_a_run_does_not_depend_on_the_runs_beside_it(images: Path, tmp_path: Path) -> None:
+    alone = ["--data", images, "--pixels", 40, "--epochs", 2, "--repeats", 1, "--quiet"]
+    foveate("run", *alone, "--models", "resnet18,resnet18+cbam", "--out", tmp_path / "two")
+    foveate("run", *alone, "--models", "resnet18+cbam", "--out", tmp_path / "one")
+    name = "runs/images/resnet18+cbam/1/weights.safetensors"
+    assert weights(tmp_path / "two")[name] == weights(tmp_path / "one")[name]
+
+
+def test_stages_in_the_wrong_order_are_said(images: Path, tmp_path: Path) -> None:
+    from foveate.overrides import Overrides, assemble
+
+    folder = runs.StudyFolder(tmp_path / "out")
+    folder.create(assemble(None, Overrides(data=[str(images)], pixels=40, epochs=1, repeats=1)))
+    assert f"foveate run {folder.path}" in foveate("train", folder.path, status=1).stderr
+    assert f"foveate train {folder.path}" in foveate("evaluate", folder.path, status=1).stderr
+    assert f"foveate evaluate {folder.path}" in foveate("explain", folder.path, status=1).stderr
+    assert f"foveate evaluate {folder.path}" in foveate("report", folder.path, status=1).stderr
+
+
+def test_the_phantom_as_a_folder_of_ones_own(tmp_path: Path) -> None:
+    foveate("data", "phantom", tmp_path / "phantom", "--images", 40)
+    out = tmp_path / "out"
+    options = ["--pixels", "100", "--epochs", "1", "--repeats", "1", "--models", "resnet18", "--quiet"]
+    foveate("run", "--data", tmp_path / "phantom", "--out", out, *options)
+    scores = pd.read_csv(out / "localisation.csv")
+    assert set(scores["model"]) == {"resnet18", "centre_prior"}
+    assert set(scores["metric"]) == {"energy", "pixel_auprc"}
+    assert scores["chance"].between(0.001, 0.2).all()
+    foveate("data", "phantom", tmp_path / "phantom", status=2)
+
+
+def test_dry_run_writes_nothing(images: Path, tmp_path: Path) -> None:
+    ended = foveate("run", "--data", images, *SMALL, "--dry-run", cwd=tmp_path)
+    assert "4 runs = 2 models x 2 repeats" in ended.stdout
+    assert "images through a network" in ended.stdout
+    assert not (tmp_path / "foveate-images").exists()
+
+
+def test_help_and_version() -> None:
+    assert "run" in foveate("--help").stdout
+    assert foveate("--version").stdout.startswith("foveate 0.")
+    assert "11,177,538" in foveate("models").stdout

@@ -1,0 +1,78 @@
+"""The command line's options, laid over a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from foveate.errors import UsageError
+from foveate.overrides import Overrides, assemble
+
+
+def test_a_folder_alone_is_the_papers_models_split_honestly(tmp_path: Path) -> None:
+    study = assemble(None, Overrides(data=[str(tmp_path / "my images")]))
+    assert study.name == "my-images"
+    assert list(study.datasets) == ["my-images"]
+    assert study.datasets["my-images"].source == str(tmp_path / "my images")
+    assert study.policies == ("clean",)
+    assert len(study.models) == 4
+    assert study.recipe.epochs == 100
+
+
+def test_the_papers_data_sets_by_name(tmp_path: Path) -> None:
+    study = assemble("paper", Overrides(data=[f"ct={tmp_path}"], masks=["ct=masks"], positive=["ct=NonCOVID"]))
+    assert study.datasets["ct"].source == str(tmp_path)
+    assert study.datasets["ct"].masks == str(Path("masks").resolve())
+    assert study.datasets["ct"].positive == ("NonCOVID",)
+    assert study.datasets["skin"].source is None
+
+
+def test_every_option(tmp_path: Path) -> None:
+    options = Overrides(
+        data=[f"ct={tmp_path}"],
+        policy="paper,clean",
+        pixels=64,
+        epochs=3,
+        repeats=2,
+        models="resnet18,resnet18+gc",
+        seed=9,
+        precision="float32",
+        skip_unreadable=True,
+    )
+    study = assemble("paper", options)
+    assert study.policies == ("paper", "clean")
+    assert study.images.pixels == 64
+    assert study.epochs("ct") == 3  # the data set's own 500 gives way
+    assert (study.repeats, study.seed, study.precision, study.skip_unreadable) == (2, 9, "float32", True)
+    assert list(study.models) == ["resnet18", "resnet18+gc"]
+    assert study.models["resnet18+gc"].attention_options == {"ratio": 1 / 16}  # the study's own option is kept
+
+
+def test_all_models() -> None:
+    assert list(assemble("demo", Overrides(models="all")).models) == [
+        "resnet18",
+        "resnet18+cbam",
+        "resnet18+gc",
+        "resnet18+se",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "message"),
+    [
+        (None, Overrides(), r"--data DIR"),
+        (None, Overrides(data=["a", "b"]), "give one folder"),
+        ("paper", Overrides(data=["somewhere"]), "--data skin=somewhere"),
+        ("paper", Overrides(data=["skn=x"]), "did you mean skin"),
+        ("demo", Overrides(epochs=0), r"recipe\.epochs"),
+        ("demo", Overrides(models="resnet18,,"), ""),
+        ("demo", Overrides(models=","), "models"),
+    ],
+)
+def test_wrong_options(name: str | None, overrides: Overrides, message: str) -> None:
+    if not message:
+        assert list(assemble(name, overrides).models) == ["resnet18"]
+        return
+    with pytest.raises(UsageError, match=message):
+        assemble(name, overrides)
