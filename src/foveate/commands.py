@@ -103,7 +103,7 @@ def _plan_text(study: Study, plan: Plan, device: str) -> str:
     if left_out:
         lines.append(f"left out, no folder given: {', '.join(left_out)}")
     if where.type == "cpu" and plan.hours > _LONG:
-        fit = fitting(study, plan, _LONG)
+        fit = fitting(study, _image_counts(study), plan, _LONG)
         if fit:
             lines.append(f"to be done in an hour here: --pixels {fit[0]} --epochs {fit[1]}")
         else:

@@ -82,15 +82,21 @@ def images_per_second(study: Study, model: str, device: torch.device, precision:
     return best
 
 
-def fitting(study: Study, plan: Plan, hours: float) -> tuple[int, int] | None:
-    """The largest (pixels, epochs) that bring a plan below `hours`, keeping at least 15 epochs; None if none does."""
-    most = max(study.epochs(name) for name in study.datasets)
+def fitting(study: Study, images: dict[str, int], plan: Plan, hours: float) -> tuple[int, int] | None:
+    """The largest pixels, and with them the most epochs, that bring a plan below `hours`; None if none do.
+
+    At least 15 epochs are kept, or as many as the study has.
+    """
+    most = max(study.epochs(name) for name in images)
+    image_epochs = sum(count * study.epochs(name) for name, count in images.items())
     for pixels in (224, 160, 128, 100, 64):
         if pixels > study.images.pixels:
             continue
-        seconds_an_epoch = plan.seconds * (pixels / study.images.pixels) ** 2 / most
         # Smaller images do not get faster quite as the square says: leave a margin.
-        epochs = min(most, int(hours * 3600 / (1.25 * seconds_an_epoch)))
+        margin = 1.25 if pixels < study.images.pixels else 1.0
+        speedup = (study.images.pixels / pixels) ** 2 / margin
+        seconds_an_epoch = plan.seconds / speedup * sum(images.values()) / image_epochs
+        epochs = min(most, int(hours * 3600 / seconds_an_epoch))
         if epochs >= min(15, most):
             return pixels, epochs
     return None

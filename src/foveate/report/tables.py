@@ -7,12 +7,12 @@ import io
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from statistics import fmean, stdev
 
 import pandas as pd
 
 from foveate import runs
 from foveate.config import Study
+from foveate.evaluation.compare import compare_models
 from foveate.explanation.charts import model_title
 from foveate.report.published import PUBLISHED
 from foveate.runs import Run, StudyFolder, Subject
@@ -117,16 +117,20 @@ def auc_table(study: Study, subject: Subject, results: pd.DataFrame) -> list[Mod
         model: tuple(_number(found.get((model, repeat))) for repeat in range(1, study.repeats + 1))
         for model in study.models
     }
-    means = {model: _mean(values) for model, values in tests.items()}
+    compared = compare_models(here.dropna(subset="auc"), study.baseline).set_index("model")
+
+    def ours(model: str, column: str) -> float | None:
+        return _per_cent(compared.loc[model, column]) if model in compared.index else None
+
     paper = PUBLISHED.get(subject.dataset)
     published = {model: paper.mean(model) if paper else None for model in study.models}
     return [
         ModelResult(
             model,
             tests[model],
-            means[model],
-            _deviation(tests[model]),
-            None if model == study.baseline else _difference(means[model], means[study.baseline]),
+            ours(model, "mean_auc"),
+            ours(model, "sd_auc"),
+            ours(model, "delta"),
             published[model],
             None if model == study.baseline else _difference(published[model], published[study.baseline]),
         )
@@ -161,14 +165,9 @@ def _number(value: object) -> float | None:
     return None if number != number else number
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    present = [value for value in values if value is not None]
-    return fmean(present) if present else None
-
-
-def _deviation(values: Sequence[float | None]) -> float | None:
-    present = [value for value in values if value is not None]
-    return stdev(present) if len(present) > 1 else None
+def _per_cent(fraction: object) -> float | None:
+    number = _number(fraction)
+    return None if number is None else 100 * number
 
 
 def _difference(one: float | None, other: float | None) -> float | None:
