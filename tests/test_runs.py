@@ -107,6 +107,14 @@ def test_create_and_go_on(tmp_path: Path) -> None:
         again.refuse_foreign(study(precision="bfloat16"))
 
 
+def test_what_a_killed_process_left_half_written_goes(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / ".weights.safetensors.a1b2.new").touch()
+    (tmp_path / "runs" / "mine.new").touch()
+    with StudyFolder(tmp_path).lock():
+        assert [path.name for path in (tmp_path / "runs").iterdir()] == ["mine.new"]
+
+
 def test_foreign_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.docx").touch()
     with pytest.raises(UsageError, match="holds files that are not a study's"):

@@ -26,10 +26,10 @@ class Bar:
     def __post_init__(self) -> None:
         self.task = self.progress.add_task("starting", total=None)
 
-    def start(self, total: int, done: int) -> None:
-        self.progress.reset(self.task, total=max(total, 1), completed=done if total else 1)
+    def start(self, total: float, done: float) -> None:
+        self.progress.update(self.task, total=total, completed=done)
 
-    def advance(self, images: int) -> None:
+    def advance(self, images: float) -> None:
         self.progress.advance(self.task, images)
 
     def announce(self, what: str) -> None:

@@ -22,7 +22,7 @@ from foveate.data.sources import Source, read_source
 from foveate.errors import FoveateError, UsageError
 from foveate.evaluation.compare import collect_results, compare_models
 from foveate.execution import local, worker
-from foveate.execution.plan import images_left, images_of_run
+from foveate.execution.plan import decoded, work
 from foveate.models import create_model, read_weights
 from foveate.runs import Run, StudyFolder, Subject
 from foveate.training import acceleration
@@ -31,8 +31,8 @@ from foveate.training import acceleration
 class Progress(Protocol):
     """What the stages tell the person who waits."""
 
-    def start(self, total: int, done: int) -> None: ...
-    def advance(self, images: int) -> None: ...
+    def start(self, total: float, done: float) -> None: ...
+    def advance(self, images: float) -> None: ...
     def announce(self, what: str) -> None: ...
     def note(self, sentence: str) -> None: ...
 
@@ -43,8 +43,8 @@ class Silent:
 
     notes: list[str] = field(default_factory=list)
 
-    def start(self, total: int, done: int) -> None: ...
-    def advance(self, images: int) -> None: ...
+    def start(self, total: float, done: float) -> None: ...
+    def advance(self, images: float) -> None: ...
     def announce(self, what: str) -> None: ...
 
     def note(self, sentence: str) -> None:
@@ -135,22 +135,22 @@ def prepare_data(folder: StudyFolder, progress: Progress) -> None:
     for name, dataset in folder.study.datasets.items():
         if not dataset.source:
             progress.note(f"{name}: left out, no folder given (--data {name}=DIR)")
-    progress.start(sum(len(source.images) for _, source in pending), 0)
+    whole = work(folder, {subject: len(source.images) for subject, source in pending})
+    progress.start(whole.total, whole.done)
     for subject, source in pending:
         progress.announce(f"reading {subject.name}")
         if source.ignored:
             shown = ", ".join(source.ignored[:3]) + (", ..." if len(source.ignored) > 3 else "")
-            progress.note(f"{subject.name}: {len(source.ignored)} files are no images of a class, ignored: {shown}")
-        prepare(folder, subject, source, progress.advance)
+            progress.note(f"{subject.name}: ignored, no images of a class: {shown} ({len(source.ignored)} in all)")
+        prepare(folder, subject, source, lambda count: progress.advance(decoded(count)))
 
 
 def train(folder: StudyFolder, device: torch.device, progress: Progress) -> None:
     """Train every run that is not trained yet, and evaluate it right after. Raises Interrupted."""
     _require_data(folder)
-    everything = runs.grid(folder.study)
-    pending = [run for run in everything if not worker.is_trained(folder, run)]
-    total = sum(images_of_run(folder, run) for run in everything)
-    progress.start(total, total - sum(images_left(folder, run) for run in pending))
+    pending = [run for run in runs.grid(folder.study) if not worker.is_trained(folder, run)]
+    whole = work(folder, {})
+    progress.start(whole.total, whole.done)
     local.train_all(folder, pending, device, progress.advance, progress.announce)
 
 

@@ -19,6 +19,8 @@ from foveate import config
 from foveate.config import Study
 from foveate.errors import FoveateError, UsageError
 
+_UNFINISHED = ".new"  # how the name of a file ends until it is whole
+
 
 @dataclass(frozen=True, order=True)
 class Subject:
@@ -111,6 +113,8 @@ class StudyFolder:
             except filelock.Timeout as error:
                 raise FoveateError(f"another foveate process is at work in {self.path}: let it end first.") from error
         try:
+            for left_over in self.path.rglob(f".*{_UNFINISHED}"):  # of a process that was killed while it wrote
+                left_over.unlink(missing_ok=True)
             yield
         finally:
             lock.release()
@@ -171,7 +175,7 @@ def writing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """An open file that becomes `path` when the block ends well, and nothing at all when it does not."""
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED)
     try:
         with disk_errors(path):
             with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:

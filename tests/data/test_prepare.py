@@ -178,3 +178,10 @@ def test_all_unreadable_images_are_listed_and_nothing_is_written(make_images: Ma
     assert is_prepared(folder, subject)
     assert len(runs.read_json(folder.data(subject) / "audit.json")["unreadable"]) == 2
     assert len(pack_of(folder, subject).index.cases) == 20
+
+
+def test_a_class_of_unreadable_images_only(make_images: MakeImages, tmp_path: Path) -> None:
+    images = make_images(a=10, b=1)
+    (images / "b/0.png").write_text("hello")
+    with pytest.raises(FoveateError, match="no image of the class b in .* can be read"):
+        prepared(tmp_path / "out", study_of(images, skip_unreadable=True))

@@ -113,8 +113,9 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
             packed.append(replace(result, pixels=result.pixels[:0]))  # on disk now, off the memory
         if unreadable and not study.skip_unreadable:
             raise FoveateError(_unreadable_message(source, unreadable))
-        if not images:
-            raise FoveateError(f"none of the {len(unreadable)} images in {source.folder} can be read.")
+        lost = set(source.labels) - {image.label for image in images}
+        if lost:
+            raise FoveateError(f"no image of the class {min(lost)} in {source.folder} can be read.")
         file.seek(0)
         _write_npy_header(file, (len(images), *shape[1:]))
     if channels == 3 and all(image.pixels.ndim == 2 for image in packed):
@@ -301,7 +302,8 @@ def _audit(
 ) -> dict[str, Any]:
     """What the report says of the data."""
     class_of = {label: name for name, labels in classes.items() for label in labels}
-    counts: dict[str, Counter[str]] = {part: Counter() for part in dict.fromkeys(part for part in parts if part)}
+    order = (splits.TRAIN, splits.VALIDATION, splits.TUNING)
+    counts: dict[str, Counter[str]] = {part: Counter() for part in order if part in parts}
     for image, part in zip(images, parts, strict=True):
         if part:
             counts[part][class_of[image.label]] += 1

@@ -8,15 +8,49 @@ from dataclasses import dataclass
 import torch
 
 from foveate.config import Study
-from foveate.data.prepare import split_file
+from foveate.data.prepare import pack_of, split_file
 from foveate.data.split import TRAIN, VALIDATION
 from foveate.execution import worker
 from foveate.models import create_model
-from foveate.runs import Run, StudyFolder
+from foveate.runs import Run, StudyFolder, Subject, grid, subjects
 from foveate.training import checkpoint
 from foveate.training.loop import training_step
 
 _FORWARD = 1 / 3  # cost of a forward pass, as a share of forward and backward
+_DECODING = 0.1  # cost of decoding an image, likewise; only the progress bar depends on it
+
+
+@dataclass(frozen=True)
+class Work:
+    """A study's work in images that pass through a network, decoding included at its lower cost."""
+
+    total: float
+    done: float
+
+
+def work(folder: StudyFolder, unread: dict[Subject, int]) -> Work:
+    """What the whole study takes and what of it is done; `unread` gives the images of data sets to be decoded."""
+    total = done = 0.0
+    for subject in subjects(folder.study):
+        prepared = subject not in unread
+        decoding = _DECODING * (len(pack_of(folder, subject).index.cases) if prepared else unread[subject])
+        total += decoding
+        done += decoding if prepared else 0
+    for run in grid(folder.study):
+        if run.subject in unread:
+            fraction = folder.study.validation_fraction
+            epochs = folder.study.epochs(run.subject.dataset)
+            total += unread[run.subject] * ((1 - fraction) * epochs + fraction)
+        else:
+            images = images_of_run(folder, run)
+            total += images
+            done += images if worker.is_trained(folder, run) else images - images_left(folder, run)
+    return Work(total, done)
+
+
+def decoded(count: int) -> float:
+    """Work of decoding images, in the units of `work`."""
+    return _DECODING * count
 
 
 def images_of_run(folder: StudyFolder, run: Run) -> int:
