@@ -23,7 +23,7 @@ from foveate.errors import FoveateError, UsageError
 from foveate.evaluation.compare import collect_results, compare_models
 from foveate.execution import local, worker
 from foveate.execution.plan import decoded, work
-from foveate.models import create_model, read_weights
+from foveate.models import model_of, read_weights
 from foveate.runs import Run, StudyFolder, Subject
 from foveate.training import acceleration
 
@@ -96,15 +96,7 @@ def check(study: Study) -> None:
         raise UsageError(f"no images are given: name the folders of one or more data sets with {example}")
     for name, spec in study.models.items():
         try:
-            create_model(
-                spec.backbone,
-                spec.attention,
-                in_channels=study.images.channels,
-                placement=spec.placement,
-                stages=spec.stages,
-                init=spec.init,
-                attention_options=spec.attention_options,
-            )
+            model_of(spec, study.images.channels)
         except UsageError as error:
             raise UsageError(f"model {name}: {error}") from error
         if spec.weights:
@@ -151,14 +143,14 @@ def train(folder: StudyFolder, device: torch.device, progress: Progress) -> None
     pending = [run for run in runs.grid(folder.study) if not worker.is_trained(folder, run)]
     whole = work(folder, {})
     progress.start(whole.total, whole.done)
-    local.train_all(folder, pending, device, progress.advance, progress.announce)
+    local.carry_out(folder, pending, device, progress.advance, progress.announce)
 
 
 def evaluate(folder: StudyFolder, device: torch.device, progress: Progress) -> None:
     """Score every trained run, and write results.csv and comparison.csv."""
     trained = _trained(folder, progress)
     pending = [run for run in trained if not worker.is_evaluated(folder, run)]
-    local.evaluate_all(folder, pending, device, progress.advance, progress.announce)
+    local.carry_out(folder, pending, device, progress.advance, progress.announce)
     inputs = [folder.run(run) / "metrics.json" for run in trained]
     outputs = [folder.path / "results.csv", folder.path / "comparison.csv"]
     with _stage(folder, "evaluate", inputs, outputs) as needed:

@@ -118,10 +118,8 @@ def _data(
             "removed": 3 if subject.policy == "clean" else 0,
         },
         "patients": None,
-        "missing_masks": 0,
         "masks": len(rows),
         "parts": counts,
-        "notes": ["Which class is the disease was read off the labels' names."],
     }
     runs.write_json(folder.data(subject) / "audit.json", audit)
     chosen = np.flatnonzero(validation)

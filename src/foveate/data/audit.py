@@ -1,10 +1,14 @@
-"""What a data set hides: the same picture more than once, under one label or under two."""
+"""What a data set holds and hides: its counts, and the same picture more than once."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from foveate.data.sources import Source
+from foveate.data.split import PARTS, TRAIN, VALIDATION
 
 
 @dataclass(frozen=True)
@@ -32,3 +36,47 @@ def find_duplicates(pixel_hashes: Sequence[str], labels: Sequence[str]) -> Dupli
         rows[pixel_hash].append(row)
     groups = [group for group in rows.values() if len(group) > 1]
     return Duplicates(groups, [group for group in groups if len({labels[row] for row in group}) > 1])
+
+
+def audit(
+    source: Source,
+    labels: Sequence[str],
+    patients: Sequence[str],
+    classes: Mapping[str, Sequence[str]],
+    duplicates: Duplicates,
+    parts: Sequence[str],
+    policy: str,
+) -> dict[str, Any]:
+    """audit.json: what the report says of the data.
+
+    `labels`, `patients` and `parts` are of the readable images, in the order of the manifest; `classes` says
+    which labels make a class. A part is '' for an image that the policy leaves out.
+    """
+    class_of = {label: name for name, labels in classes.items() for label in labels}
+    of_part = {part: [class_of[own] for own, its in zip(labels, parts, strict=True) if its == part] for part in PARTS}
+    return {
+        "source": str(source.folder),
+        "images": len(source.images),
+        "labels": source.labels,
+        "classes": {name: list(labels) for name, labels in classes.items()},
+        "used": sum(bool(part) for part in parts),
+        "ignored_files": len(source.ignored),
+        "duplicates": {
+            "groups": len(duplicates.groups),
+            "images": duplicates.surplus,
+            "conflicting_groups": len(duplicates.conflicting),
+            "across_parts": _across(duplicates, parts),
+            "removed": len(duplicates.to_remove()) if policy == "clean" else 0,
+        },
+        "patients": len(set(patients) - {""}) or None,
+        "parts": {part: {name: own.count(name) for name in classes} for part, own in of_part.items() if own},
+    }
+
+
+def _across(duplicates: Duplicates, parts: Sequence[str]) -> int:
+    """Validation images whose very pixels stand in the training part."""
+    return sum(
+        sum(parts[row] == VALIDATION for row in group)
+        for group in duplicates.groups
+        if any(parts[row] == TRAIN for row in group)
+    )

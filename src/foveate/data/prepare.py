@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,10 +17,10 @@ from numpy.typing import NDArray
 from foveate import runs
 from foveate.config import PHANTOM, Dataset, Images, Study
 from foveate.data import split as splits
-from foveate.data.audit import Duplicates, find_duplicates
+from foveate.data.audit import Duplicates, audit, find_duplicates
 from foveate.data.classes import two_classes
 from foveate.data.decoders import UnreadableImageError, as_channels, decode, quiet_pillow, square
-from foveate.data.pack import Normalisation, Pack, PackIndex
+from foveate.data.pack import Pack, PackIndex, narrow_to_grey, normalisation, write_header, write_masks
 from foveate.data.phantom import write_phantom
 from foveate.data.sources import Source, SourceImage, read_source
 from foveate.errors import FoveateError
@@ -94,32 +93,8 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
         return
     study, place = folder.study, folder.data(subject)
     dataset = study.datasets[subject.dataset]
-    images: list[SourceImage] = []
-    packed: list[PackedImage] = []
-    unreadable: list[tuple[str, str]] = []
     pixels_file = place / "pack" / "pixels.npy"
-    with runs.writing(pixels_file, "wb") as file:
-        # Decoded as colour where any image may be; a data set that turns out grey is narrowed below.
-        channels = study.images.channels
-        shape = (len(source.images), study.images.pixels, study.images.pixels, channels)
-        for image, result in _decode_all(source, study.images, advance):
-            if isinstance(result, str):
-                unreadable.append((image.path, result))
-                continue
-            if not images:
-                _write_npy_header(file, shape)
-            file.write(np.ascontiguousarray(as_channels(result.pixels, channels)).tobytes())
-            images.append(image)
-            packed.append(replace(result, pixels=result.pixels[:0]))  # on disk now, off the memory
-        if unreadable and not study.skip_unreadable:
-            raise FoveateError(_unreadable_message(source, unreadable))
-        lost = set(source.labels) - {image.label for image in images}
-        if lost:
-            raise FoveateError(f"no image of the class {min(lost)} in {source.folder} can be read.")
-        file.seek(0)
-        _write_npy_header(file, (len(images), *shape[1:]))
-    if channels == 3 and all(image.pixels.ndim == 2 for image in packed):
-        _narrow_to_grey(pixels_file)
+    images, packed, unreadable = _write_pixels(pixels_file, source, study, advance)
 
     classes = two_classes([image.label for image in images], dataset.positive, str(source.folder))
     class_of = {label: name for name, labels in classes.items() for label in labels}
@@ -131,24 +106,64 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
         rows = [row for row, own in enumerate(part) if own]
         table = pd.DataFrame({"case": manifest["case"].iloc[rows], "part": [part[row] for row in rows]})
         runs.write_text(place / name, table.to_csv(index=False))
-    mask_rows = _write_masks(place / "pack" / "masks.npy", list(manifest["case"]), packed, study.images.pixels)
-    audit = _audit(source, images, classes, duplicates, parts["split.csv"], unreadable, subject, len(mask_rows))
-    audit["positive_chosen_by"] = "study" if dataset.positive else "name"
-    runs.write_json(place / "audit.json", audit)
+    cases, labels = list(manifest["case"]), [image.label for image in images]
+    masks = {case: own.mask for case, own in zip(cases, packed, strict=True) if own.mask is not None and own.mask.any()}
+    patients = [image.patient for image in images]
+    facts = audit(source, labels, patients, classes, duplicates, parts["split.csv"], subject.policy)
+    facts["positive_chosen_by"] = "study" if dataset.positive else "name"
+    facts["unreadable"] = [list(entry) for entry in unreadable]
+    facts["masks"] = len(masks)
+    runs.write_json(place / "audit.json", facts)
     names = list(classes)
     pixels = np.load(pixels_file, mmap_mode="r")
     index = PackIndex(
-        cases=list(manifest["case"]),
-        labels=[names.index(class_of[image.label]) for image in images],
+        cases=cases,
+        labels=[names.index(class_of[label]) for label in labels],
         classes=names,
         pixels=study.images.pixels,
         fit=study.images.fit,
-        channels=channels,
-        normalisation={name: _normalisation(pixels, part, channels) for name, part in parts.items()},
-        masks=mask_rows,
+        channels=study.images.channels,
+        normalisation={
+            name: normalisation(
+                pixels, [row for row, own in enumerate(part) if own == splits.TRAIN], study.images.channels
+            )
+            for name, part in parts.items()
+        },
+        masks=write_masks(place / "pack" / "masks.npy", masks),
         fingerprint=runs.fingerprint([place / "manifest.csv", *(place / name for name in parts), pixels_file], classes),
     )
     runs.write_text(place / "pack" / "index.json", index.model_dump_json() + "\n")
+
+
+def _write_pixels(
+    path: Path, source: Source, study: Study, advance: Advance
+) -> tuple[list[SourceImage], list[PackedImage], list[tuple[str, str]]]:
+    """Decode all images once into pixels.npy: those that can be read, what was measured on them (without their
+    pixels), and the others with the reasons why not."""
+    images: list[SourceImage] = []
+    packed: list[PackedImage] = []
+    unreadable: list[tuple[str, str]] = []
+    channels = study.images.channels
+    shape = (study.images.pixels, study.images.pixels, channels)
+    with runs.writing(path, "wb") as file:
+        write_header(file, (len(source.images), *shape))
+        for image, result in _decode_all(source, study.images, advance):
+            if isinstance(result, str):
+                unreadable.append((image.path, result))
+                continue
+            file.write(np.ascontiguousarray(as_channels(result.pixels, channels)).tobytes())
+            images.append(image)
+            packed.append(replace(result, pixels=result.pixels[:0]))  # on disk now, off the memory
+        if unreadable and not study.skip_unreadable:
+            raise FoveateError(_unreadable_message(source, unreadable))
+        lost = set(source.labels) - {image.label for image in images}
+        if lost:
+            raise FoveateError(f"no image of the class {min(lost)} in {source.folder} can be read.")
+        file.seek(0)
+        write_header(file, (len(images), *shape))
+    if channels == 3 and all(image.pixels.ndim == 2 for image in packed):
+        narrow_to_grey(path)
+    return images, packed, unreadable
 
 
 def _decode_all(source: Source, settings: Images, advance: Advance) -> Iterator[tuple[SourceImage, PackedImage | str]]:
@@ -198,22 +213,6 @@ def _unreadable_message(source: Source, unreadable: Sequence[tuple[str, str]]) -
     )
 
 
-def _write_npy_header(file: Any, shape: tuple[int, ...]) -> None:
-    np.lib.format.write_array_header_1_0(
-        file,
-        {"descr": np.lib.format.dtype_to_descr(np.dtype(np.uint8)), "fortran_order": False, "shape": shape},
-    )
-
-
-def _narrow_to_grey(path: Path) -> None:
-    """Rewrite (n, side, side, 3) with equal channels as (n, side, side, 1)."""
-    pixels = np.load(path, mmap_mode="r")
-    with runs.writing(path, "wb") as file:
-        _write_npy_header(file, (*pixels.shape[:3], 1))
-        for image in pixels:
-            file.write(np.ascontiguousarray(image[..., :1]).tobytes())
-
-
 def _manifest(images: Sequence[SourceImage], packed: Sequence[PackedImage]) -> pd.DataFrame:
     seen: Counter[str] = Counter()
     rows = []
@@ -259,84 +258,6 @@ def _split_all(
             whole[row] = part
         files[name] = whole
     return files
-
-
-def _write_masks(path: Path, cases: Sequence[str], packed: Sequence[PackedImage], side: int) -> dict[str, int]:
-    """Write masks.npy where there are masks; case -> its row."""
-    rows: dict[str, int] = {}
-    masks: list[NDArray[np.bool_]] = []
-    for case, image in zip(cases, packed, strict=True):
-        if image.mask is not None and image.mask.any():
-            rows[case] = len(masks)
-            masks.append(image.mask)
-    if masks:
-        with runs.writing(path, "wb") as file:
-            np.save(file, np.stack(masks).reshape(-1, side, side))
-    return rows
-
-
-def _normalisation(pixels: NDArray[np.uint8], parts: Sequence[str], channels: int) -> Normalisation:
-    """Mean and standard deviation of each channel over the training part."""
-    counts = np.zeros((pixels.shape[-1], 256), dtype=np.int64)
-    for row, part in enumerate(parts):
-        if part == splits.TRAIN:
-            for channel in range(pixels.shape[-1]):
-                counts[channel] += np.bincount(pixels[row, ..., channel].ravel(), minlength=256)
-    values, total = np.arange(256), counts.sum(1)
-    mean = counts @ values / total
-    std = np.sqrt(np.maximum(counts @ values**2 / total - mean**2, 0))
-    std = np.where(std > 0, std, 1.0)  # images of one colour: nothing to scale
-    repeat = channels // pixels.shape[-1]
-    return Normalisation(mean=[*map(float, mean)] * repeat, std=[*map(float, std)] * repeat)
-
-
-def _audit(
-    source: Source,
-    images: Sequence[SourceImage],
-    classes: dict[str, list[str]],
-    duplicates: Duplicates,
-    parts: Sequence[str],
-    unreadable: Sequence[tuple[str, str]],
-    subject: Subject,
-    masks: int,
-) -> dict[str, Any]:
-    """What the report says of the data."""
-    class_of = {label: name for name, labels in classes.items() for label in labels}
-    order = (splits.TRAIN, splits.VALIDATION, splits.TUNING)
-    counts: dict[str, Counter[str]] = {part: Counter() for part in order if part in parts}
-    for image, part in zip(images, parts, strict=True):
-        if part:
-            counts[part][class_of[image.label]] += 1
-    patients = {image.patient for image in images if image.patient}
-    return {
-        "source": str(source.folder),
-        "images": len(source.images),
-        "labels": source.labels,
-        "classes": classes,
-        "used": sum(bool(part) for part in parts),
-        "unreadable": [list(entry) for entry in unreadable],
-        "ignored_files": len(source.ignored),
-        "duplicates": {
-            "groups": len(duplicates.groups),
-            "images": duplicates.surplus,
-            "conflicting_groups": len(duplicates.conflicting),
-            "across_parts": _across(duplicates, parts),
-            "removed": len(duplicates.to_remove()) if subject.policy == "clean" else 0,
-        },
-        "patients": len(patients) or None,
-        "masks": masks,
-        "parts": {part: {name: count[name] for name in classes} for part, count in counts.items()},
-        "notes": [],
-    }
-
-
-def _across(duplicates: Duplicates, parts: Sequence[str]) -> int:
-    """Validation images whose very pixels stand in the training part."""
-    count = 0
-    for group in duplicates.groups:
-        if any(parts[row] == splits.TRAIN for row in group):
-            count += sum(parts[row] == splits.VALIDATION for row in group)
-    return count
 
 
 def pack_of(folder: StudyFolder, subject: Subject) -> Pack:

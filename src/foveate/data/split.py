@@ -10,7 +10,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from foveate.errors import FoveateError
 
-TRAIN, VALIDATION, TUNING = "train", "validation", "tuning"
+TRAIN, VALIDATION, TUNING = PARTS = "train", "validation", "tuning"
 
 
 def hold_out(labels: Sequence[str], fraction: float, seed: int) -> list[str]:

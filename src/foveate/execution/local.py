@@ -40,29 +40,12 @@ def stop_on_signal() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def train_all(
-    folder: StudyFolder,
-    pending: list[Run],
-    device: torch.device,
-    advance: Advance,
-    announce: Callable[[str], None],
+def carry_out(
+    folder: StudyFolder, pending: list[Run], device: torch.device, advance: Advance, announce: Callable[[str], None]
 ) -> None:
-    """Train runs and evaluate each right after its training, while it is at hand. Raises Interrupted."""
+    """Train runs that are not trained, and evaluate each right after, while it is at hand. Raises Interrupted."""
     for run in pending:
         announce(run.key)
         with stop_on_signal() as stop:
             worker.train_run(folder, run, device, advance, stop)
-        worker.evaluate_run(folder, run, device, advance)
-
-
-def evaluate_all(
-    folder: StudyFolder,
-    pending: list[Run],
-    device: torch.device,
-    advance: Advance,
-    announce: Callable[[str], None],
-) -> None:
-    """Evaluate trained runs."""
-    for run in pending:
-        announce(run.key)
         worker.evaluate_run(folder, run, device, advance)

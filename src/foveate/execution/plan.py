@@ -11,7 +11,7 @@ from foveate.config import Study
 from foveate.data.prepare import pack_of, split_file
 from foveate.data.split import TRAIN, VALIDATION
 from foveate.execution import worker
-from foveate.models import create_model
+from foveate.models import model_of
 from foveate.runs import Run, StudyFolder, Subject, grid, subjects
 from foveate.training import checkpoint
 from foveate.training.loop import training_step
@@ -95,15 +95,8 @@ def make_plan(study: Study, images: dict[str, int], device: torch.device, precis
 
 def images_per_second(study: Study, model: str, device: torch.device, precision: str) -> float:
     """Training speed of a model at the study's pixels and batch size: the better of two short measurements."""
-    spec, pixels = study.models[model], study.images.pixels
-    network = create_model(
-        spec.backbone,
-        spec.attention,
-        in_channels=study.images.channels,
-        placement=spec.placement,
-        stages=spec.stages,
-        attention_options=spec.attention_options,
-    ).on(device)
+    pixels = study.images.pixels
+    network = model_of(study.models[model], study.images.channels).on(device)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.0)
     batch = study.recipe.batch_size if device.type != "cpu" else min(16, study.recipe.batch_size)
     images = torch.zeros(batch, pixels, pixels, study.images.channels, device=device).permute(0, 3, 1, 2)

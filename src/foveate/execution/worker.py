@@ -24,7 +24,7 @@ from foveate.evaluation.metrics import auc, softmax
 from foveate.evaluation.predict import predict, validation_auc
 from foveate.explanation.cam import TAP, grad_cam
 from foveate.explanation.heatmaps import Heatmaps
-from foveate.models import create_model, load_model, load_weights
+from foveate.models import load_model, load_weights, model_of
 from foveate.models.resnet import ResNet
 from foveate.runs import Run, StudyFolder, derive_seed
 from foveate.training import acceleration
@@ -113,16 +113,8 @@ def evaluate_run(folder: StudyFolder, run: Run, device: torch.device, advance: A
 def new_model(folder: StudyFolder, run: Run) -> ResNet:
     """The model of a run before its first step; its initialisation depends on nothing but the run's identity."""
     spec = folder.study.models[run.model]
-    model = create_model(
-        spec.backbone,
-        spec.attention,
-        in_channels=folder.study.images.channels,
-        placement=spec.placement,
-        stages=spec.stages,
-        init=spec.init,
-        attention_options=spec.attention_options,
-        generator=torch.Generator().manual_seed(_seeds(folder, run)["initialisation"]),
-    )
+    generator = torch.Generator().manual_seed(_seeds(folder, run)["initialisation"])
+    model = model_of(spec, folder.study.images.channels, generator=generator)
     if spec.weights:
         load_weights(model, spec.weights)
     return model

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from torch import Generator, Tensor
 
 from foveate import runs
-from foveate.config import nearest
+from foveate.config import Model, nearest
 from foveate.errors import FoveateError, UsageError
 from foveate.models.placement import Placement
 from foveate.models.resnet import DEPTHS, ResNet
@@ -54,6 +54,21 @@ def create_model(
         )
         model.reset_parameters(generator, init)
     return model
+
+
+def model_of(spec: Model, in_channels: int, num_classes: int = 2, generator: Generator | None = None) -> ResNet:
+    """The model that a study describes, freshly initialised. Raises UsageError as `create_model` does."""
+    return create_model(
+        spec.backbone,
+        spec.attention,
+        num_classes=num_classes,
+        in_channels=in_channels,
+        placement=spec.placement,
+        stages=spec.stages,
+        init=spec.init,
+        attention_options=spec.attention_options,
+        generator=generator,
+    )
 
 
 def load_weights(model: ResNet, path: str | Path) -> None:
@@ -102,16 +117,8 @@ def load_model(run_folder: str | Path) -> TrainedModel:
     if not (folder / "weights.safetensors").is_file():
         raise FoveateError(f"{folder} holds no trained model: weights.safetensors is missing.")
     record = runs.read_json(folder / "run.json")
-    spec, inputs = record["model_configuration"], record["input"]
-    network = create_model(
-        spec["backbone"],
-        spec["attention"],
-        num_classes=len(inputs["classes"]),
-        in_channels=inputs["channels"],
-        placement=spec["placement"],
-        stages=spec["stages"],
-        attention_options=spec["attention_options"],
-    )
+    spec, inputs = Model.model_validate(record["model_configuration"]), record["input"]
+    network = model_of(spec, inputs["channels"], len(inputs["classes"]))
     network.load_state_dict(read_weights(folder / "weights.safetensors"))
     return TrainedModel(
         network.eval(),

@@ -204,9 +204,7 @@ def data_facts(audit: Mapping[str, Any]) -> list[str]:
         facts.append(f"{amount(audit['ignored_files'], 'other file')} in the folder ignored.")
     if audit.get("masks"):
         facts.append(f"{amount(audit['masks'], 'image')} with a mask of the lesion.")
-    if audit.get("missing_masks"):
-        facts.append(f"{amount(audit['missing_masks'], 'image')} of the positive class without a mask.")
-    return [sentence(fact) for fact in [*facts, *map(str, audit.get("notes") or [])]]
+    return [sentence(fact) for fact in facts]
 
 
 def _duplicates(duplicates: Mapping[str, Any]) -> str:

@@ -42,42 +42,34 @@ def restore(path: Path, model: nn.Module, optimizer: Optimizer, device: torch.de
     """
     if not path.is_file():
         return Position()
+    state = _load(path, device)
     try:
-        # Tensors go to the device when they are loaded into the model and the optimizer.
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         return Position(**state["position"])
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-        KeyError,
-        TypeError,
-        EOFError,
-        pickle.UnpicklingError,
-    ) as error:
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:  # of another model or another version
         raise _unusable(path, error) from error
 
 
 def images_done(path: Path, images: int, batch_size: int) -> int:
-    """How many images of `images` an epoch a run has trained on so far, going by its checkpoint; 0 without one."""
+    """How many images a run has trained on so far, going by its checkpoint; 0 without one.
+
+    `images`: of one epoch. Raises FoveateError where the file is damaged.
+    """
     if not path.is_file():
         return 0
+    position = _load(path, torch.device("cpu"))["position"]
+    return int(position["epoch"]) * images + min(int(position["step"]) * batch_size, images)
+
+
+def _load(path: Path, device: torch.device) -> dict[str, Any]:
     try:
-        position = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["position"]
-        return int(position["epoch"]) * images + min(int(position["step"]) * batch_size, images)
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-        KeyError,
-        TypeError,
-        EOFError,
-        pickle.UnpicklingError,
-    ) as error:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise _unusable(path, error) from error
+    return state
 
 
 def _unusable(path: Path, error: Exception) -> FoveateError:
-    return FoveateError(f"cannot go on from {path}: {error}. Remove it to train this run from its start.")
+    reason = (str(error) or type(error).__name__).partition("\n")[0]
+    return FoveateError(f"cannot go on from {path}: {reason} Remove it to train this run from its start.")
