@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -70,7 +69,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Carry out a whole study: images, training, comparison, heat-maps, report. Started again, it goes on."""
-    commands = _commands()
+    from foveate import commands
     from foveate.overrides import Overrides
 
     overrides = Overrides(
@@ -92,31 +91,41 @@ def run(
 @app.command()
 def train(out: Out, device: Device = "auto", quiet: Quiet = False) -> None:
     """Train every run of a study that is not trained yet."""
-    _commands().stage("train", out, device, quiet)
+    from foveate import commands
+
+    commands.stage("train", out, device, quiet)
 
 
 @app.command()
 def evaluate(out: Out, device: Device = "auto", quiet: Quiet = False) -> None:
     """Score the trained runs: predictions, raw heat-maps, results.csv and comparison.csv."""
-    _commands().stage("evaluate", out, device, quiet)
+    from foveate import commands
+
+    commands.stage("evaluate", out, device, quiet)
 
 
 @app.command()
 def explain(out: Out, quiet: Quiet = False) -> None:
     """Score the heat-maps against masks and draw the figures."""
-    _commands().stage("explain", out, "cpu", quiet)
+    from foveate import commands
+
+    commands.stage("explain", out, "cpu", quiet)
 
 
 @app.command()
 def report(out: Out, quiet: Quiet = False) -> None:
     """Write the tables and the report's page."""
-    _commands().stage("report", out, "cpu", quiet)
+    from foveate import commands
+
+    commands.stage("report", out, "cpu", quiet)
 
 
 @app.command()
 def models() -> None:
     """List the models and their number of parameters."""
-    _commands().models()
+    from foveate import commands
+
+    commands.models()
 
 
 @data_app.command("phantom")
@@ -127,14 +136,9 @@ def phantom(
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other images.")] = 0,
 ) -> None:
     """Write the built-in phantom images, with masks, as a folder to try --data on."""
-    _commands().phantom(folder, images, size, seed)
+    from foveate import commands
 
-
-def _commands() -> ModuleType:
-    """What the verbs do. Importing it imports torch, which takes a second or two that a person may interrupt."""
-    with console.errors_for_people():
-        from foveate import commands
-    return commands
+    commands.phantom(folder, images, size, seed)
 
 
 def main() -> None:

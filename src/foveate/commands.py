@@ -1,22 +1,24 @@
-"""What the verbs of the command line do: call the pipeline, show progress, name the result."""
+"""What the verbs of the command line do: call the pipeline, show progress, name the result.
+
+What imports torch is imported where it is used: that takes seconds, and a wrong option should not cost them.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from foveate import console, pipeline, runs
+from foveate import console, runs
 from foveate.attention import list_attention
 from foveate.config import PHANTOM, Study
-from foveate.data.phantom import write_phantom
-from foveate.data.sources import read_source
 from foveate.errors import UsageError
-from foveate.execution.plan import Plan, fitting, make_plan
-from foveate.models import create_model
 from foveate.overrides import Overrides, assemble
 from foveate.runs import StudyFolder
-from foveate.training import acceleration
+
+if TYPE_CHECKING:
+    from foveate.execution.plan import Plan
 
 _LONG = 1.0  # hours on a CPU beyond which a plan is shown before it starts
 _WORTH_MEASURING = 30_000  # images passed through a network; fewer take minutes
@@ -34,6 +36,8 @@ def run(
             study_name = str(out / "study.yaml")
         study = assemble(study_name, overrides)
         folder = StudyFolder(out or f"foveate-{study.name}")
+        from foveate import pipeline
+
         pipeline.check(study)
         if dry_run:
             console.out.print(_plan_text(study, _plan(study, device), device), markup=False)
@@ -49,12 +53,18 @@ def run(
 def stage(name: str, out: Path, device: str, quiet: bool) -> None:
     """`foveate train|evaluate|explain|report OUT`."""
     with console.errors_for_people(f"foveate {name} {out}"), console.bar(quiet) as progress:
-        page = pipeline.run_stage(name, StudyFolder(out), device, progress)
+        folder = StudyFolder(out)
+        runs.grid(folder.study)  # says so where this is no study's folder
+        from foveate import pipeline
+
+        page = pipeline.run_stage(name, folder, device, progress)
     console.out.print(f"report: {page}" if page else f"done: {out}", markup=False)
 
 
 def models() -> None:
     """`foveate models`."""
+    from foveate.models import create_model
+
     table = Table("model", "parameters", "more than the baseline", box=None, pad_edge=False)
     baseline = 0
     for name in ("resnet18", *(f"resnet18+{attention}" for attention in list_attention())):
@@ -69,18 +79,25 @@ def phantom(folder: Path, images: int, size: int, seed: int) -> None:
     with console.errors_for_people():
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UsageError(f"{folder} exists and is not empty: give a new folder.")
+        from foveate.data.phantom import write_phantom
+
         with runs.disk_errors(folder):
             write_phantom(folder, images, seed, size)
     console.out.print(f"{images} images with masks: foveate run --data {folder}", markup=False)
 
 
 def _plan(study: Study, device: str) -> Plan:
+    from foveate.execution.plan import make_plan
+    from foveate.training import acceleration
+
     where = acceleration.resolve_device(device)
     return make_plan(study, _image_counts(study), where, acceleration.resolve_precision(study.precision, where))
 
 
 def _image_counts(study: Study) -> dict[str, int]:
     """Images of each data set that has a source."""
+    from foveate.data.sources import read_source
+
     return {
         name: dataset.phantom_images if dataset.source == PHANTOM else len(read_source(dataset.source).images)
         for name, dataset in study.datasets.items()
@@ -89,6 +106,9 @@ def _image_counts(study: Study) -> dict[str, int]:
 
 
 def _plan_text(study: Study, plan: Plan, device: str) -> str:
+    from foveate.execution.plan import fitting
+    from foveate.training import acceleration
+
     where = acceleration.resolve_device(device)
     counts = ", ".join(f"{name} ({count:,} images)" for name, count in _image_counts(study).items())
     lines = [
@@ -112,6 +132,8 @@ def _plan_text(study: Study, plan: Plan, device: str) -> str:
 
 
 def _warn_if_long(study: Study, device: str) -> None:
+    from foveate.training import acceleration
+
     where = acceleration.resolve_device(device)
     epochs = {name: study.epochs(name) for name in study.datasets}
     passes = sum(count * epochs[name] for name, count in _image_counts(study).items())

@@ -72,7 +72,6 @@ def run(study: Study, out: str | Path | None = None, device: str = "auto", progr
 
 def run_stage(name: str, folder: StudyFolder, device: str, progress: Progress) -> Path | None:
     """One stage of an existing study by its verb; the report's path where that is what it makes."""
-    runs.grid(folder.study)  # no lock is put into a folder that is no study's
     where = acceleration.resolve_device(device)
     with folder.lock():
         match name:

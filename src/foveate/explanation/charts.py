@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
+from sklearn.metrics import roc_curve
 
 from foveate import runs
 from foveate.runs import Run, StudyFolder, Subject
@@ -100,15 +101,6 @@ def series(folder: StudyFolder, subject: Subject) -> list[Series]:
     return found
 
 
-def roc(positive: NDArray[np.bool_], score: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """False and true positive rates from (0, 0) to (1, 1), a point a score; needs cases of both classes."""
-    order = np.argsort(-score, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
-    true = np.concatenate([[0], np.cumsum(positive[order])[ends]]) / np.count_nonzero(positive)
-    false = np.concatenate([[0], np.cumsum(~positive[order])[ends]]) / np.count_nonzero(~positive)
-    return false, true
-
-
 def runs_chart(drawn: Sequence[Series]) -> Figure:
     """Every run's AUC as a dot and each model's mean as a bar: how far runs of one model lie apart."""
     figure = Figure(figsize=(WIDTH, 0.9 + 0.5 * len(drawn)), layout="constrained")
@@ -134,7 +126,7 @@ def roc_chart(drawn: Sequence[Series]) -> Figure:
         for folder in of.folders:
             positive, score = _scores(folder / "predictions.csv")
             if positive.any() and not positive.all():
-                false, true = roc(positive, score)
+                false, true, _ = roc_curve(positive, score, drop_intermediate=False)
                 axes.plot(100 * false, 100 * true, color=of.colour, linestyle=of.dashes, linewidth=1, alpha=0.8)
     axes.set(xlabel="false positive rate (%)", ylabel="true positive rate (%)", xlim=(-1, 100), ylim=(0, 101))
     axes.set_aspect("equal")

@@ -222,12 +222,7 @@ def data_uri(picture: NDArray[np.uint8], contour: NDArray[np.float64], side: int
     draw = ImageDraw.Draw(image)
     ends = (contour.reshape(-1, 4) + 0.5) * 2 * side / width
     for colour, radius in (("black", 3.5), (figures.CONTOUR, 1.5)):
-        for (
-            left,
-            top,
-            right,
-            bottom,
-        ) in ends.tolist():  # level or upright: a rectangle is a thick line with ends
+        for left, top, right, bottom in ends.tolist():  # level or upright: a rectangle is a thick line with ends
             draw.rectangle((left - radius, top - radius, right + radius, bottom + radius), fill=colour)
     file = io.BytesIO()
     image.resize((side, large[1] // 2), Image.Resampling.LANCZOS).save(file, "WEBP", quality=82, method=6)
