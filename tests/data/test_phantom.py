@@ -1,3 +1,5 @@
+"""The phantom: repeatable, told apart by the lesion alone, and written as people keep their images."""
+
 import csv
 import io
 from pathlib import Path
