@@ -12,7 +12,7 @@ from rich.table import Table
 
 from foveate import console, runs
 from foveate.attention import list_attention
-from foveate.config import PHANTOM, Study
+from foveate.config import PHANTOM, Study, presets
 from foveate.errors import UsageError
 from foveate.overrides import Overrides, assemble
 from foveate.runs import StudyFolder
@@ -29,7 +29,8 @@ def run(
 ) -> None:
     """`foveate run`."""
     with console.errors_for_people():
-        if study_name and (Path(study_name) / "study.yaml").is_file():  # an existing study: go on with it
+        # An existing study's folder: go on with it. A preset's name means the preset, whatever lies here.
+        if study_name and study_name not in presets() and (Path(study_name) / "study.yaml").is_file():
             if out is not None:
                 raise UsageError(f"{study_name} is a study's folder already: leave out --out to go on with it.")
             out = Path(study_name)

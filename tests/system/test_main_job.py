@@ -136,6 +136,12 @@ def test_the_phantom_as_a_folder_of_ones_own(tmp_path: Path) -> None:
     foveate("data", "phantom", tmp_path / "phantom", status=2)
 
 
+def test_a_presets_name_means_the_preset_whatever_lies_here(tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "study.yaml").write_text("models: [resnet18]\ndatasets: {d: {source: nowhere}}\n")
+    assert "study demo: phantom" in foveate("run", "demo", "--dry-run", cwd=tmp_path).stdout
+
+
 def test_dry_run_writes_nothing(images: Path, tmp_path: Path) -> None:
     ended = foveate("run", "--data", images, *SMALL, "--dry-run", cwd=tmp_path)
     assert "4 runs = 2 models x 2 repeats" in ended.stdout
