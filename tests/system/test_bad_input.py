@@ -85,9 +85,7 @@ def test_every_unreadable_image_is_listed_and_can_be_left_out(images: Path, tmp_
     assert "--skip-unreadable" in message
     foveate("run", "--data", images, "--out", out, *SMALL, "--skip-unreadable", "--quiet")
     assert len(runs.read_json(out / "data" / "images" / "audit.json")["unreadable"]) == 4
-    assert (
-        "cut.jpg" in (out / "report" / "index.html").read_text() or "4 " in (out / "report" / "index.html").read_text()
-    )
+    assert "4 unreadable images left out" in (out / "report" / "index.html").read_text()
 
 
 def test_every_readable_kind_is_read(images: Path, tmp_path: Path) -> None:
