@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from torch import Generator, Tensor, nn
 from foveate.errors import UsageError
 
 
-class Attention(nn.Module):
+class Attention(nn.Module, ABC):
     """A block that maps (N, C, H, W) to (N, C, H, W) and keeps shape, dtype and memory format.
 
     A mechanism is one subclass in one file: the formula in its docstring, its original's initialisation in
@@ -21,9 +22,9 @@ class Attention(nn.Module):
     # Our parameter prefix -> the prefix in the original authors' state dict.
     official_keys: ClassVar[Mapping[str, str]] = {}
 
+    @abstractmethod
     def reset_parameters(self, generator: Generator | None = None) -> None:
         """Initialise as the original authors do, drawing from `generator` only."""
-        raise NotImplementedError(f"{type(self).__name__} has no initialisation")
 
     def load_official(self, state: Mapping[str, Tensor]) -> None:
         """Load weights that stand under the original authors' key names.
