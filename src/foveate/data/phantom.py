@@ -7,7 +7,7 @@ classes; brightness, contrast and noise are drawn without looking at the label.
 
 A unit is 1/128 of the image's side, so that another size shows the same kind of scene. Grey is 0 (background)
 to 1 (ink) until `_standardise`. The ranges were tuned so that a ResNet-18 from scratch learns the task in about
-5,000 image passes and yet misses some: lesions with little grain are faint.
+2,000 image passes and yet misses some: lesions with little grain are faint.
 """
 
 import csv
@@ -26,7 +26,7 @@ SMALLEST_SIZE = 32  # at 32 pixels the smallest lesion is 18 of them
 REFERENCE_SIZE = 128
 STRUCTURE_AREA = (0.018, 0.055)  # share of the image
 STRUCTURE_CONTRAST = (0.04, 0.12)
-LESION_GRAIN = (0.08, 0.26)  # standard deviation of a lesion's texture; the strongest cue to the class
+LESION_GRAIN = (0.09, 0.34)  # standard deviation of a lesion's texture; the strongest cue to the class
 INK = 0.85  # brighter ink would set the contrast of the whole image
 FONT = {  # five rows of three pixels
     "A": "010101111101101", "H": "101101111101101", "L": "100100100100111", "P": "110101110100100",
