@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from foveate.config import Study, load_study
     from foveate.errors import FoveateError, UsageError
     from foveate.models import create_model, load_model
+    from foveate.models.attach import attach
     from foveate.pipeline import run
 
 __version__ = "0.1.0"
@@ -19,6 +20,7 @@ _HOME = {
     "FoveateError": "foveate.errors",
     "Study": "foveate.config",
     "UsageError": "foveate.errors",
+    "attach": "foveate.models.attach",
     "create_attention": "foveate.attention",
     "create_model": "foveate.models",
     "list_attention": "foveate.attention",
@@ -31,6 +33,7 @@ __all__ = [
     "FoveateError",
     "Study",
     "UsageError",
+    "attach",
     "create_attention",
     "create_model",
     "list_attention",

@@ -60,7 +60,7 @@ class Model(_Strict):
     attention_options: dict[str, Any] = {}
     placement: str = "default"
     stages: tuple[int, ...] = (1, 2, 3, 4)
-    init: Literal["official", "he"] = "official"  # of the attention blocks; the backbone is always He's
+    init: Literal["official", "identity", "he"] = "official"  # of the attention blocks; the backbone is always He's
     weights: str | None = None  # a safetensors file with torchvision's key names to start from
 
     @field_validator("weights")

@@ -38,6 +38,19 @@ def torchvision_keys() -> set[str]:
         ("resnet18+cbam", {}, 11_267_418),
         ("resnet18+gc", {}, 11_268_786),
         ("resnet18+gc", {"ratio": 1 / 4}, 11_530_986),
+        ("resnet18+srm", {}, 11_185_218),
+        ("resnet18+eca", {}, 11_177_538 + 24),
+        ("resnet18+eca", {"kernel_size": "auto"}, 11_177_538 + 36),
+        ("resnet18+eca", {"kernel_size": [3, 5, 7, 7]}, 11_177_538 + 44),
+        ("resnet18+coordinate", {}, 11_177_538 + 74_736),
+        ("resnet18+simam", {}, 11_177_538),
+        ("resnet18+bam", {}, 11_177_538 + 22_991),
+        ("resnet18+criss_cross", {}, 11_177_538 + 5 * 512**2 // 4 + 5 * 512 // 4 + 1),
+        # Two blocks of 2 C^2 + 4.5 C, after the second residual block of stages 2 and 3.
+        ("resnet18+non_local", {}, 11_177_538 + 2 * 128**2 + 2 * 256**2 + 9 * (128 + 256) // 2),
+        ("resnet50", {}, 23_512_130),  # torchvision's 25,557,032 with 2 instead of 1,000 classes
+        ("resnet34", {}, 21_285_698),  # 21,797,672
+        ("resnet101", {}, 42_504_258),  # 44,549,160
     ],
 )
 def test_parameters(name: str, options: dict[str, object], parameters: int) -> None:
@@ -130,9 +143,9 @@ def test_stages_choose_where() -> None:
         ({"name": "resnet19"}, "did you mean resnet18"),
         ({"name": "resnet18", "attention": "cbm"}, "did you mean cbam"),
         ({"name": "resnet18+se", "placement": "before_adition"}, "did you mean before_addition"),
-        ({"name": "resnet18+se", "stages": (5,)}, "stages are 1, 2, 3 and 4"),
+        ({"name": "resnet18+se", "stages": (5,)}, "stages are some of 1, 2, 3 and 4"),
         ({"name": "resnet18", "attention_options": {"ratio": 1}}, "without attention"),
-        ({"name": "resnet18", "init": "xavier"}, "official, he"),
+        ({"name": "resnet18", "init": "xavier"}, "official, identity, he"),
     ],
 )
 def test_what_does_not_exist_is_named(arguments: dict[str, object], message: str) -> None:
@@ -153,7 +166,7 @@ def test_starts_from_weights_with_torchvisions_names(tmp_path: Path) -> None:
 def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     grey = create_model("resnet18", in_channels=1)
     safetensors.torch.save_file(grey.state_dict(), tmp_path / "grey.safetensors")
-    with pytest.raises(UsageError, match=r"conv1\.weight does not fit"):
+    with pytest.raises(UsageError, match=r"conv1\.weight is \(64, 1, 7, 7\), not \(64, 3, 7, 7\)"):
         load_weights(create_model("resnet18"), tmp_path / "grey.safetensors")
     safetensors.torch.save_file({"fc.weight": torch.zeros(2, 512)}, tmp_path / "few.safetensors")
     with pytest.raises(UsageError, match="is missing"):

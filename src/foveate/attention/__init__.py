@@ -14,10 +14,23 @@ if TYPE_CHECKING:
 
 # name -> (module in this package, class)
 MECHANISMS = {
+    "bam": ("bam", "BAM"),
+    "botnet": ("botnet", "BottleneckSelfAttention"),
     "cbam": ("cbam", "CBAM"),
+    "coordinate": ("coordinate", "Coordinate"),
+    "criss_cross": ("criss_cross", "CrissCross"),
+    "eca": ("eca", "EfficientChannel"),
+    "gather_excite": ("gather_excite", "GatherExcite"),
     "gc": ("gc", "GlobalContext"),
+    "non_local": ("non_local", "NonLocal"),
+    "ran": ("ran", "ResidualAttention"),
     "se": ("se", "SqueezeExcitation"),
+    "selective_kernel": ("selective_kernel", "SelectiveKernel"),
+    "simam": ("simam", "SimAM"),
+    "srm": ("srm", "StyleRecalibration"),
 }
+
+INITS = ("official", "identity")
 
 
 def list_attention() -> list[str]:
@@ -25,24 +38,43 @@ def list_attention() -> list[str]:
     return sorted(MECHANISMS)
 
 
-def create_attention(name: str, channels: int, **options: Any) -> Attention:
-    """A block of a mechanism, initialised as its authors do: (N, channels, H, W) -> the same shape.
-
-    Raises UsageError for an unknown mechanism or option, naming the nearest right one.
-    """
+def mechanism_of(name: str) -> type[Attention]:
+    """The class of a mechanism. Raises UsageError for an unknown one, naming the nearest."""
     if name not in MECHANISMS:
         hint = nearest(name, list_attention())
         did_you_mean = f" (did you mean {hint}?)" if hint else ""
         raise UsageError(f"there is no attention {name!r}{did_you_mean}: known are {', '.join(list_attention())}.")
     module, class_name = MECHANISMS[name]
     mechanism: type[Attention] = getattr(importlib.import_module(f"foveate.attention.{module}"), class_name)
-    known = [option for option in inspect.signature(mechanism).parameters if option != "channels"]
+    return mechanism
+
+
+def options_of(name: str) -> list[str]:
+    """The names of a mechanism's options."""
+    parameters = inspect.signature(mechanism_of(name)).parameters
+    return [option for option in parameters if option != "channels"]
+
+
+def create_attention(name: str, channels: int, init: str = "official", **options: Any) -> Attention:
+    """A block of a mechanism: (N, channels, H, W) -> the same shape.
+
+    `init` is "official", as its authors initialise it, or "identity" (Attention.start_as_identity). Raises
+    UsageError for an unknown mechanism or option, naming the nearest right one.
+    """
+    mechanism, known = mechanism_of(name), options_of(name)
+    if init not in INITS:
+        raise UsageError(f"an attention block has no initialisation {init!r}: known are {', '.join(INITS)}.")
     for option in options:
         if option not in known:
-            raise UsageError(f"{name} has no option {option!r}: its options are {', '.join(known)}.")
+            hint = nearest(option, known)
+            did_you_mean = f" (did you mean {hint}?)" if hint else ""
+            options_known = f"its options are {', '.join(known)}" if known else "it has none"
+            raise UsageError(f"{name} has no option {option!r}{did_you_mean}: {options_known}.")
     try:
         block = mechanism(channels, **options)
     except TypeError as error:  # an option of a wrong type, such as a word for a number
         raise UsageError(f"{name}: an option is of the wrong type ({error}).") from error
     block.reset_parameters()
+    if init == "identity":
+        block.start_as_identity()
     return block

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -23,12 +24,14 @@ class CBAM(Attention):
     spatial gate is 0.5 everywhere at first and the convolution gets its first gradient at the second step.
     """
 
-    official_keys: ClassVar[dict[str, str]] = {
-        "reduce": "ChannelGate.mlp.1",
-        "expand": "ChannelGate.mlp.3",
-        "conv": "SpatialGate.spatial.conv",
-        "norm": "SpatialGate.spatial.bn",
-    }
+    official_layouts: ClassVar[tuple[Mapping[str, str], ...]] = (
+        {
+            "reduce": "ChannelGate.mlp.1",
+            "expand": "ChannelGate.mlp.3",
+            "conv": "SpatialGate.spatial.conv",
+            "norm": "SpatialGate.spatial.bn",
+        },
+    )
 
     def __init__(self, channels: int, reduction: float = 16, kernel_size: int = 7) -> None:
         super().__init__()
@@ -49,6 +52,12 @@ class CBAM(Attention):
         self.norm.reset_parameters()
         nn.init.zeros_(self.norm.weight)
 
+    def closing(self) -> tuple[Tensor, ...]:
+        return (self.expand.weight, self.expand.bias, self.norm.weight, self.norm.bias)
+
+    def closed_factor(self) -> float:
+        return 0.25  # two gates of a half
+
     def channel_gate(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, 1, 1) in (0, 1)."""
         mean, peak = x.mean((2, 3)), spatial_max(x)  # (N, C)
@@ -64,6 +73,10 @@ class CBAM(Attention):
         hidden: Tensor = self.expand(F.relu(self.reduce(pooled)))
         return hidden
 
-    def forward(self, x: Tensor) -> Tensor:
+    def attend(self, x: Tensor) -> Tensor:
         x = x * self.channel_gate(x)
         return x * self.spatial_gate(x)
+
+    def attention(self, x: Tensor) -> dict[str, Tensor]:
+        channel = self.channel_gate(x)
+        return {"channel": channel, "spatial": self.spatial_gate(x * channel)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -29,15 +29,17 @@ class GlobalContext(Attention):
     and 1/4. `mask.bias` can get no gradient, since a softmax does not see a constant; it stays for their weights.
     """
 
-    official_keys: ClassVar[dict[str, str]] = {
-        "mask": "conv_mask",
-        "add.reduce": "channel_add_conv.0",
-        "add.norm": "channel_add_conv.1",
-        "add.expand": "channel_add_conv.3",
-        "multiply.reduce": "channel_mul_conv.0",
-        "multiply.norm": "channel_mul_conv.1",
-        "multiply.expand": "channel_mul_conv.3",
-    }
+    official_layouts: ClassVar[tuple[Mapping[str, str], ...]] = (
+        {
+            "mask": "conv_mask",
+            "add.reduce": "channel_add_conv.0",
+            "add.norm": "channel_add_conv.1",
+            "add.expand": "channel_add_conv.3",
+            "multiply.reduce": "channel_mul_conv.0",
+            "multiply.norm": "channel_mul_conv.1",
+            "multiply.expand": "channel_mul_conv.3",
+        },
+    )
 
     def __init__(
         self,
@@ -71,6 +73,13 @@ class GlobalContext(Attention):
                 nn.init.zeros_(transform.expand.weight)
                 nn.init.zeros_(transform.expand.bias)
 
+    def closing(self) -> tuple[Tensor, ...]:
+        transforms = [transform for transform in (self.add, self.multiply) if transform is not None]
+        return tuple(parameter for transform in transforms for parameter in transform.expand.parameters())
+
+    def closed_factor(self) -> float:
+        return 1.0 if self.multiply is None else 0.5
+
     def context(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C): the mean of the positions, weighted by the block's own attention map."""
         if self.mask is None:
@@ -78,13 +87,18 @@ class GlobalContext(Attention):
         weights = torch.softmax(self.mask(x).flatten(2), dim=2)  # (N, 1, HW)
         return torch.matmul(x.flatten(2), weights.to(x.dtype).transpose(1, 2)).squeeze(2)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def attend(self, x: Tensor) -> Tensor:
         context = self.context(x)
         if self.multiply is not None:
             x = x * torch.sigmoid(self.multiply(context)).to(x.dtype)[:, :, None, None]
         if self.add is not None:
             x = x + self.add(context).to(x.dtype)[:, :, None, None]
         return x
+
+    def attention(self, x: Tensor) -> dict[str, Tensor]:
+        if self.mask is None:
+            return {"context": torch.full_like(x[:, :1], 1 / (x.shape[2] * x.shape[3]))}
+        return {"context": torch.softmax(self.mask(x).flatten(2), dim=2).reshape(len(x), 1, *x.shape[2:])}
 
 
 class _Transform(nn.Module):

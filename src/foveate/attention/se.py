@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -20,7 +21,9 @@ class SqueezeExcitation(Attention):
     that arXiv 2109.01486 used has none: `bias=False`. Initialisation: torch's default, as in the PyTorch ports.
     """
 
-    official_keys: ClassVar[dict[str, str]] = {"reduce": "fc.0", "expand": "fc.2"}  # moskomule/senet.pytorch
+    official_layouts: ClassVar[tuple[Mapping[str, str], ...]] = (
+        {"reduce": "fc.0", "expand": "fc.2"},
+    )  # moskomule/senet.pytorch
 
     def __init__(self, channels: int, reduction: float = 16, bias: bool = True) -> None:
         super().__init__()
@@ -32,9 +35,15 @@ class SqueezeExcitation(Attention):
         init_default(self.reduce, generator)
         init_default(self.expand, generator)
 
+    def closing(self) -> tuple[Tensor, ...]:
+        return tuple(self.expand.parameters())
+
     def gate(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C) in (0, 1)."""
         return torch.sigmoid(self.expand(F.relu(self.reduce(x.mean((2, 3))))))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def attend(self, x: Tensor) -> Tensor:
         return x * self.gate(x).to(x.dtype)[:, :, None, None]
+
+    def attention(self, x: Tensor) -> dict[str, Tensor]:
+        return {"channel": self.gate(x).to(x.dtype)[:, :, None, None]}

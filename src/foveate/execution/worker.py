@@ -114,7 +114,7 @@ def new_model(folder: StudyFolder, run: Run) -> ResNet:
     """The model of a run before its first step; its initialisation depends on nothing but the run's identity."""
     spec = folder.study.models[run.model]
     generator = torch.Generator().manual_seed(_seeds(folder, run)["initialisation"])
-    model = model_of(spec, folder.study.images.channels, generator=generator)
+    model = model_of(spec, folder.study.images.channels, pixels=folder.study.images.pixels, generator=generator)
     if spec.weights:
         load_weights(model, spec.weights)
     return model

@@ -15,10 +15,11 @@ from torch import Generator, Tensor
 from foveate import runs
 from foveate.config import Model, nearest
 from foveate.errors import FoveateError, UsageError
+from foveate.models.official import fit_weights
 from foveate.models.placement import Placement
-from foveate.models.resnet import DEPTHS, ResNet
+from foveate.models.resnet import BACKBONES, ResNet
 
-INITS = ("official", "he")
+INITS = ("official", "identity", "he")
 
 
 def create_model(
@@ -30,33 +31,33 @@ def create_model(
     stages: Sequence[int] = (1, 2, 3, 4),
     init: str = "official",
     attention_options: Mapping[str, Any] | None = None,
+    pixels: int = 224,
     generator: Generator | None = None,
 ) -> ResNet:
     """A backbone with attention: (N, in_channels, H, W) -> (N, num_classes) logits, freshly initialised.
 
-    `name` may hold the attention too: "resnet18+cbam". `generator` makes the initialisation repeatable and
-    leaves torch's global generator as it was. Raises UsageError for what does not exist, naming the nearest.
+    `name` may hold the attention too: "resnet18+cbam". `pixels`, the side of the input, matters to what is made for
+    one size only (botnet). `generator` makes the initialisation repeatable and leaves torch's global generator as
+    it was. Raises UsageError for what does not exist, naming the nearest.
     """
     backbone, _, in_name = name.partition("+")
     attention = attention or in_name or None
-    if backbone not in DEPTHS:
-        hint = nearest(backbone, list(DEPTHS))
+    if backbone not in BACKBONES:
+        hint = nearest(backbone, list(BACKBONES))
         did_you_mean = f" (did you mean {hint}?)" if hint else ""
-        raise UsageError(f"there is no backbone {backbone!r}{did_you_mean}: known are {', '.join(DEPTHS)}.")
+        raise UsageError(f"there is no backbone {backbone!r}{did_you_mean}: known are {', '.join(BACKBONES)}.")
     if init not in INITS:
         raise UsageError(f"there is no initialisation {init!r}: known are {', '.join(INITS)}.")
     with torch.random.fork_rng(devices=[]):  # layers draw from the global generator when they are made
-        model = ResNet(
-            DEPTHS[backbone],
-            Placement(attention, attention_options, placement, stages),
-            num_classes,
-            in_channels,
-        )
+        places = Placement(attention, attention_options, placement, stages, pixels)
+        model = ResNet(backbone, places, num_classes, in_channels)
         model.reset_parameters(generator, init)
     return model
 
 
-def model_of(spec: Model, in_channels: int, num_classes: int = 2, generator: Generator | None = None) -> ResNet:
+def model_of(
+    spec: Model, in_channels: int, num_classes: int = 2, pixels: int = 224, generator: Generator | None = None
+) -> ResNet:
     """The model that a study describes, freshly initialised. Raises UsageError as `create_model` does."""
     return create_model(
         spec.backbone,
@@ -67,27 +68,18 @@ def model_of(spec: Model, in_channels: int, num_classes: int = 2, generator: Gen
         stages=spec.stages,
         init=spec.init,
         attention_options=spec.attention_options,
+        pixels=pixels,
         generator=generator,
     )
 
 
 def load_weights(model: ResNet, path: str | Path) -> None:
-    """Start from a safetensors file with torchvision's key names; a head for other classes is left out.
+    """Start from a safetensors file with torchvision's key names, with or without attention under its authors' names.
 
-    Raises UsageError where the file is none or does not fit.
+    A head for other classes is left out; see `models.official`. Raises UsageError where the file is none or does
+    not fit.
     """
-    state = read_weights(path)
-    own = model.state_dict()
-    for key in ("fc.weight", "fc.bias"):
-        if key in state and state[key].shape != own[key].shape:
-            del state[key]
-    wrong = [key for key in state if key not in own or state[key].shape != own[key].shape]
-    missing = [key for key in own if key not in state and ".attention." not in key and not key.startswith("fc.")]
-    missing = [key for key in missing if not key.endswith("num_batches_tracked")]
-    if wrong or missing:
-        first = f"{wrong[0]} does not fit" if wrong else f"{missing[0]} is missing"
-        raise UsageError(f"{path} does not hold weights of this backbone with torchvision's key names: {first}.")
-    model.load_state_dict(state, strict=False)
+    fit_weights(model, read_weights(path), str(path))
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
@@ -118,7 +110,7 @@ def load_model(run_folder: str | Path) -> TrainedModel:
         raise FoveateError(f"{folder} holds no trained model: weights.safetensors is missing.")
     record = runs.read_json(folder / "run.json")
     spec, inputs = Model.model_validate(record["model_configuration"]), record["input"]
-    network = model_of(spec, inputs["channels"], len(inputs["classes"]))
+    network = model_of(spec, inputs["channels"], len(inputs["classes"]), inputs["pixels"])
     network.load_state_dict(read_weights(folder / "weights.safetensors"))
     return TrainedModel(
         network.eval(),

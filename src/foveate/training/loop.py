@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -53,11 +54,11 @@ def train(
     """
     recipe, device = training.recipe, data.labels.device
     model = model.on(device)
+    _refuse_last_batch_of_one(model, len(data), recipe.batch_size)
     optimizer = torch.optim.SGD(
-        model.parameters(),
+        _by_weight_decay(model, recipe.weight_decay),
         lr=recipe.learning_rate,
         momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
         fused=True,  # one pass over the parameters instead of several; it counts where batches are small
     )
     position = checkpoint.restore(training.checkpoint, model, optimizer, device)
@@ -122,6 +123,25 @@ def training_step(
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     return loss.detach()
+
+
+def _by_weight_decay(model: ResNet, weight_decay: float) -> list[dict[str, Any]]:
+    """All parameters with weight decay, but for those whose mechanism is trained without."""
+    without = model.no_weight_decay()
+    groups: list[dict[str, Any]] = [
+        {"params": [p for name, p in model.named_parameters() if name not in without], "weight_decay": weight_decay},
+        {"params": [p for name, p in model.named_parameters() if name in without], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def _refuse_last_batch_of_one(model: ResNet, images: int, batch_size: int) -> None:
+    names = sorted({type(block).__name__ for block in model.attention_blocks().values() if block.needs_batch})
+    if names and images % batch_size == 1:
+        raise FoveateError(
+            f"{images} training images leave one for the last batch of {batch_size}, and {names[0]} cannot train on a "
+            "batch of one: take another recipe.batch_size."
+        )
 
 
 def _generator(*parts: int) -> torch.Generator:
