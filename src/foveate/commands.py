@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from foveate.execution.plan import Plan
 
 _LONG = 1.0  # hours on a CPU beyond which a plan is shown before it starts
+_FINE = 97  # pixels from which on a ResNet's last feature map is 4 x 4
 _WORTH_MEASURING = 30_000  # images passed through a network; fewer take minutes
 
 
@@ -48,7 +49,23 @@ def run(
             _warn_if_long(study, device)
     with console.errors_for_people(f"foveate run {folder.path}"), console.bar(quiet) as progress:
         page = pipeline.run(study, folder.path, device, progress)
+    if not quiet:
+        console.out.print(_results_text(folder), markup=False)
     console.out.print(f"report: {page}", markup=False)
+
+
+def _results_text(folder: StudyFolder) -> str:
+    """The means in a few lines; what they say and do not say stands in the report."""
+    from foveate.report import tables
+
+    lines = []
+    for subject in runs.subjects(folder.study):
+        if not folder.study.datasets[subject.dataset].source:
+            continue
+        rows = tables.auc_table(folder.study, subject, tables.read_results(folder))
+        means = [f"{row.title} {row.mean:.2f}" for row in rows if row.mean is not None]
+        lines.append(f"{subject.name}: mean AUC in per cent: {', '.join(means)}")
+    return "\n".join(lines)
 
 
 def stage(name: str, out: Path, device: str, quiet: bool) -> None:
@@ -106,6 +123,22 @@ def _image_counts(study: Study) -> dict[str, int]:
     }
 
 
+def _class_lines(study: Study) -> list[str]:
+    """Which labels would count as disease, where the study does not say."""
+    from foveate.data.classes import chosen_by, two_classes
+    from foveate.data.sources import read_source
+
+    lines = []
+    for name, dataset in study.datasets.items():
+        if dataset.source and dataset.source != PHANTOM and not dataset.positive:
+            labels = sorted({image.label for image in read_source(dataset.source).images})
+            disease = list(two_classes(labels, (), dataset.source))[-1]
+            tells = chosen_by(labels, ()) == "name"
+            why = "by the names of the classes" if tells else "the last in the alphabet: neither name tells"
+            lines.append(f"{name}: the positive class (disease) is {disease}, {why}; --positive says otherwise")
+    return lines
+
+
 def _plan_text(study: Study, plan: Plan, device: str) -> str:
     from foveate.execution.plan import fitting
     from foveate.training import acceleration
@@ -118,15 +151,19 @@ def _plan_text(study: Study, plan: Plan, device: str) -> str:
         f" x {len(_image_counts(study))} data sets"
         + (f" x {len(study.policies)} policies" if len(study.policies) > 1 else ""),
         f"{plan.images:,} images through a network of {study.images.pixels} pixels; "
-        f"about {_duration(plan.seconds)} on {acceleration.hardware(where)}",
+        f"about {_duration(plan.seconds)} on {acceleration.hardware(where)}, as busy as it is now",
     ]
+    lines += _class_lines(study)
+    if study.images.pixels < _FINE:
+        lines.append(f"below {_FINE} pixels the heat-maps are smaller than 4 x 4 before they are enlarged.")
     left_out = [name for name, dataset in study.datasets.items() if not dataset.source]
     if left_out:
         lines.append(f"left out, no folder given: {', '.join(left_out)}")
     if where.type == "cpu" and plan.hours > _LONG:
         fit = fitting(study, _image_counts(study), plan, _LONG)
         if fit:
-            lines.append(f"to be done in an hour here: --pixels {fit[0]} --epochs {fit[1]}")
+            coarse = f" (below {_FINE} pixels: heat-maps smaller than 4 x 4)" if fit[0] < _FINE else ""
+            lines.append(f"to be done in an hour here: --pixels {fit[0]} --epochs {fit[1]}{coarse}")
         else:
             lines.append("no number of pixels and epochs brings this to an hour here: use a GPU or fewer --repeats.")
     return "\n".join(lines)

@@ -37,6 +37,7 @@ class Dataset(_Strict):
     masks: str | None = None  # a folder of lesion masks that mirrors the folder of images
     positive: tuple[str, ...] = ()  # the labels that count as disease; the others are the other class
     title: str = ""  # as it stands in the report; the name where empty
+    published: Literal["skin", "cxr", "mri", "ct"] | None = None  # the paper's table to stand beside ours
     epochs: Annotated[int, Field(ge=1)] | None = None  # overrides recipe.epochs
     phantom_images: Annotated[int, Field(ge=20)] = 480  # for source: phantom
     phantom_size: Annotated[int, Field(ge=32)] = 128
@@ -219,7 +220,9 @@ def parse_study(data: dict[str, Any], origin: str | Path = "the study") -> Study
     try:
         return Study.model_validate(data)
     except ValidationError as error:
-        lines = [_explain(problem) for problem in error.errors()]
+        problems = error.errors()
+        wrong = {problem["loc"][:-1] for problem in problems}  # a list that lost its wrong items is not short as well
+        lines = [_explain(p) for p in problems if not (p["type"] == "too_short" and p["loc"] in wrong)]
         shown = "\n".join(lines[:2]) + (f"\n(and {len(lines) - 2} more)" if len(lines) > 2 else "")
         raise UsageError(f"{origin}: {shown}") from error
 
@@ -239,6 +242,9 @@ def nearest(word: str, right: list[str]) -> str:
     return next(iter(difflib.get_close_matches(word, right, n=1, cutoff=0.5)), "")
 
 
+_BOUNDS = {"ge": "at least", "gt": "greater than", "le": "at most", "lt": "less than"}
+
+
 def _explain(problem: Any) -> str:
     location = [str(part) for part in problem["loc"]]
     field = ".".join(location) or "study"
@@ -246,6 +252,14 @@ def _explain(problem: Any) -> str:
         right = _keys_at(location[:-1])
         hint = nearest(location[-1], right)
         return f"unknown key {field!r}" + (f", did you mean {hint!r}?" if hint else f"; known: {', '.join(right)}.")
+    if problem["type"] == "literal_error":
+        right = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
+        hint = nearest(str(problem["input"]), right)
+        did_you_mean = f", did you mean {hint!r}?" if hint else "."
+        return f"{field}: {problem['input']!r} is none of {', '.join(right)}{did_you_mean}"
+    for key, words in _BOUNDS.items():
+        if key in problem.get("ctx", {}):
+            return f"{field} must be {words} {problem['ctx'][key]}, not {problem['input']!r}."
     given = "" if problem["type"] in ("missing", "value_error") else f" (given: {problem['input']!r})"
     return f"{field}: {problem['msg'].removeprefix('Value error, ')}{given}."
 

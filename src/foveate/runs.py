@@ -155,7 +155,11 @@ def _differences(asked: Any, there: Any, field: str = "") -> list[str]:
         return [
             line for key in keys for line in _differences(asked.get(key), there.get(key), f"{field}.{key}".lstrip("."))
         ]
-    return [] if asked == there else [f"{field}: {there!r} there, {asked!r} here"]
+    if asked == there:
+        return []
+    if isinstance(asked, dict) or isinstance(there, dict):  # a whole model or data set on one side only
+        return [f"{field}: {'not there' if there is None else 'there'}, {'not here' if asked is None else 'here'}"]
+    return [f"{field}: {there!r} there, {asked!r} here"]
 
 
 @contextlib.contextmanager

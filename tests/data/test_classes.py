@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from foveate.data.classes import two_classes
+from foveate.data.classes import chosen_by, two_classes
 from foveate.errors import UsageError
 
 
@@ -45,3 +45,16 @@ def test_wrong_choices() -> None:
         two_classes(["benign", "malignant"], ["malignnat"], "skin")
     with pytest.raises(UsageError, match="at least one must be left"):
         two_classes(["a", "b"], ["a", "b"], "x")
+
+
+@pytest.mark.parametrize(
+    ("names", "positive", "by"),
+    [
+        (["a", "b"], ["a"], "study"),
+        (["benign", "malignant"], [], "name"),
+        (["COVID", "nonCOVID"], [], "name"),
+        (["a", "b"], [], "alphabet"),
+    ],
+)
+def test_what_chose_the_positive_class_is_told(names: list[str], positive: list[str], by: str) -> None:
+    assert chosen_by(names, positive) == by

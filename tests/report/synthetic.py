@@ -16,6 +16,7 @@ from foveate import runs
 from foveate.config import parse_study
 from foveate.data.phantom import phantom_image
 from foveate.explanation.heatmaps import Heatmaps
+from foveate.report.published import PUBLISHED
 from foveate.runs import Run, StudyFolder, Subject
 
 MODELS = ("resnet18", "resnet18+se", "resnet18+cbam", "resnet18+gc")
@@ -42,7 +43,10 @@ def build(
         {
             "name": "synthetic",
             "models": list(MODELS),
-            "datasets": {name: {"source": "/secret/Jane Doe", "title": title} for name in datasets},
+            "datasets": {
+                name: {"source": "/secret/Jane Doe", "title": title, "published": name if name in PUBLISHED else None}
+                for name in datasets
+            },
             "policies": list(policies),
             "repeats": repeats,
             "images": {"pixels": side},

@@ -211,7 +211,8 @@ def test_where_it_looks_names_who_does_not_beat_the_blob() -> None:
 def paper_study(**changes: object) -> Study:
     models = {"resnet18": {}, "resnet18+se": {"attention_options": {"bias": False}}, "resnet18+cbam": {},
               "resnet18+gc": {}}  # fmt: skip
-    plain = {"name": "p", "models": models, "datasets": {"mri": {"source": "x"}, "ct": {"source": "x"}},
+    datasets = {"mri": {"source": "x"}, "ct": {"source": "x", "published": "ct"}}
+    plain = {"name": "p", "models": models, "datasets": datasets,
              "policies": ["paper"]}  # fmt: skip
     return parse_study(plain | changes)
 

@@ -17,7 +17,7 @@ def study(repeats: int = 3) -> Study:
     plain = {
         "name": "s",
         "models": ["resnet18", "resnet18+se"],
-        "datasets": {"mri": {"source": "x"}},
+        "datasets": {"mri": {"source": "x", "published": "mri"}},
         "policies": ["paper"],
         "repeats": repeats,
     }

@@ -40,7 +40,7 @@ def refused(images: Path, out: Path, *more: object, status: int = 1) -> str:
         (["run", "demo", "--epochs", "two"], 2, "--epochs"),
         (["run", "demo", "--models", "resnet18,resnet18+cbma"], 2, "did you mean cbam?"),
         (["run", "demo", "--models", "resnet81"], 2, "did you mean resnet18?"),
-        (["run", "demo", "--policy", "honest"], 2, "'paper', 'shipped' or 'clean'"),
+        (["run", "demo", "--policy", "honest"], 2, "is none of paper, shipped, clean"),
         (["run", "demo", "--device", "gpu"], 2, "auto, cpu, cuda, mps"),
         (["run", "demo", "--precision", "int8"], 2, "'auto', 'float32' or 'bfloat16'"),
         (["run", "demo", "--seed", "-1"], 2, "seed"),

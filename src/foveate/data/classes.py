@@ -41,13 +41,25 @@ def two_classes(labels: Sequence[str], positive: Sequence[str], source: str) -> 
     return {_name(negative, "negative"): negative, _name(positive, "positive"): sorted(set(positive))}
 
 
+def chosen_by(names: Sequence[str], positive: Sequence[str]) -> str:
+    """What made the positive class positive: the "study", the "name" of a class, or the "alphabet"."""
+    if positive:
+        return "study"
+    return "name" if _named_diseased(names) else "alphabet"
+
+
 def _diseased(names: Sequence[str]) -> str:
+    return _named_diseased(names) or names[1]
+
+
+def _named_diseased(names: Sequence[str]) -> str:
+    """The one of two labels whose counterpart sounds healthy; '' where neither does."""
     first, second = names
     for one, other in ((first, second), (second, first)):
         negation = re.fullmatch(r"non?[ _-]?(.+)", one, re.IGNORECASE)
         if _HEALTHY.fullmatch(one) or (negation and negation[1].lower() == other.lower()):
             return other
-    return second
+    return ""
 
 
 def _name(labels: Sequence[str], several: str) -> str:

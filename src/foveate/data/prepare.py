@@ -18,7 +18,7 @@ from foveate import runs
 from foveate.config import PHANTOM, Dataset, Images, Study
 from foveate.data import split as splits
 from foveate.data.audit import Duplicates, audit, find_duplicates
-from foveate.data.classes import two_classes
+from foveate.data.classes import chosen_by, two_classes
 from foveate.data.decoders import UnreadableImageError, as_channels, decode, quiet_pillow, square
 from foveate.data.pack import Pack, PackIndex, narrow_to_grey, normalisation, write_header, write_masks
 from foveate.data.phantom import write_phantom
@@ -110,7 +110,7 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
     masks = {case: own.mask for case, own in zip(cases, packed, strict=True) if own.mask is not None and own.mask.any()}
     patients = [image.patient for image in images]
     facts = audit(source, labels, patients, classes, duplicates, parts["split.csv"], subject.policy)
-    facts["positive_chosen_by"] = "study" if dataset.positive else "name"
+    facts["positive_chosen_by"] = chosen_by(sorted(set(labels)), dataset.positive)
     facts["unreadable"] = [list(entry) for entry in unreadable]
     facts["masks"] = len(masks)
     runs.write_json(place / "audit.json", facts)

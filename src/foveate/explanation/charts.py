@@ -50,7 +50,11 @@ STYLE = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "foveate",  # the same figure gives the same file
 }
-ATTENTION = {"se": "SE", "cbam": "CBAM", "gc": "GC"}
+ATTENTION = {
+    "bam": "BAM", "botnet": "BoTNet", "cbam": "CBAM", "coordinate": "Coordinate", "criss_cross": "Criss-cross",
+    "eca": "ECA", "gather_excite": "Gather-excite", "gc": "GC", "non_local": "Non-local", "ran": "RAN", "se": "SE",
+    "selective_kernel": "SK", "simam": "SimAM", "srm": "SRM", "triplet": "Triplet",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

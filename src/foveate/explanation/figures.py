@@ -160,7 +160,8 @@ def _caption(height: int, width: int, seed: int, with_mask: bool) -> str:
     return (
         f"Grad-CAM at the input of global average pooling ({height} × {width} values), for the logit of "
         "the true class, enlarged bilinearly. Negative values are cut off and each map is divided by its "
-        "own maximum, so colours cannot be compared between maps. P: softmax probability of the true "
+        "own maximum, so colours cannot be compared between maps. In an image without disease the map "
+        "shows what speaks for that, and no place is the right one. P: softmax probability of the true "
         "class. ✗: wrong prediction. Grey without colour: a map that has no positive value "
         f"({BLANK}).{contour} Run 1 of each model. The images were chosen by rule, not by eye: from the "
         "validation part of run 1, the classes in turn, cases with a lesion mask first, otherwise in an "

@@ -170,8 +170,8 @@ def _training(study: Study) -> list[Assumption]:
 def deviations(study: Study, subject: Subject) -> list[str]:
     """Where this study departs from what the paper says, as plain sentences."""
     epochs = study.epochs(subject.dataset)
-    paper = PAPER_EPOCHS_CT if subject.dataset == "ct" else PAPER_EPOCHS
-    found = [f"{epochs} epochs instead of {paper}."] if epochs != paper else []
+    paper = PAPER_EPOCHS_CT if study.datasets[subject.dataset].published == "ct" else PAPER_EPOCHS
+    found = [f"{epochs} {'epoch' if epochs == 1 else 'epochs'} instead of {paper}."] if epochs != paper else []
     for key, value in PAPER_RECIPE.items():
         given = getattr(study.recipe, key)
         if given != value:
@@ -183,7 +183,7 @@ def deviations(study: Study, subject: Subject) -> list[str]:
     elif study.validation_fraction != 0.2:
         found.append(f"{100 * study.validation_fraction:g} % of the images for validation instead of 20 %.")
     if subject.policy == "clean":
-        found.append("Duplicates removed and patients kept in one part, of which the paper says nothing.")
+        found.append("Duplicates removed, and known patients kept in one part, of which the paper says nothing.")
     for name, model in study.models.items():
         if model.weights:
             found.append(f"{name} starts from given weights instead of random ones.")

@@ -112,7 +112,7 @@ def _section(
         "classes": list(audit["classes"]) if audit else [],
         "rows": rows,
         "repeats": range(1, study.repeats + 1),
-        "published": PUBLISHED.get(subject.dataset),
+        "published": PUBLISHED.get(study.datasets[subject.dataset].published or ""),
         "used": audit["used"] if audit else None,
         "charts": _charts(folder, subject, f"chart-{number}"),
         "panel": _grid(content) if content else None,

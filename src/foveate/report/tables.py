@@ -122,7 +122,7 @@ def auc_table(study: Study, subject: Subject, results: pd.DataFrame) -> list[Mod
     def ours(model: str, column: str) -> float | None:
         return _per_cent(compared.loc[model, column]) if model in compared.index else None
 
-    paper = PUBLISHED.get(subject.dataset)
+    paper = PUBLISHED.get(study.datasets[subject.dataset].published or "")
     published = {model: paper.mean(model) if paper else None for model in study.models}
     return [
         ModelResult(
@@ -279,7 +279,7 @@ def write_all(folder: StudyFolder) -> list[Path]:
     study, results, localisation = folder.study, read_results(folder), read_localisation(folder)
     texts = {}
     for subject in runs.subjects(study):
-        paper = PUBLISHED.get(subject.dataset)
+        paper = PUBLISHED.get(study.datasets[subject.dataset].published or "")
         rows = auc_table(study, subject, results)
         texts[f"{subject.name}.csv"] = auc_csv(rows)
         texts[f"{subject.name}.md"] = auc_markdown(rows, paper.number if paper else None)

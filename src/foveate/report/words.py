@@ -27,6 +27,9 @@ COUNTED = (
 )
 
 
+FEW = 20  # validation images of a class below which the page warns
+
+
 def word(number: int) -> str:
     """3 -> three, 13 -> 13"""
     return COUNTED[number] if number < len(COUNTED) else f"{number:,}"
@@ -66,6 +69,8 @@ def answer(title: str, rows: Sequence[ModelResult]) -> str:
     over = f"over {counted(runs.pop(), 'run')} of each model" if len(runs) == 1 else "over the runs that have ended"
     first = f"On {title}, {over}, {baseline.title} reached a mean AUC of {baseline.mean:.2f} %"
     compared = listed([f"{row.title} was {_apart(row.delta)} ({row.mean:.2f} %)" for row in others])
+    if len(rows) == 1:
+        return f"{first}."
     return f"{first}; {compared}." if compared else f"{first}; no other model has ended a run yet."
 
 
@@ -109,9 +114,10 @@ def caution(tables: Mapping[Subject, Sequence[ModelResult]]) -> str:
         )
     lies = f"Runs of one and the same model lay up to {max(spreads):.2f} points apart"
     if compared:
-        share = "all" if within == compared else word(within) if within else "none"
-        verb = "is" if within == 1 else "are"
-        lies += f"; {share} of the {counted(compared, 'difference')} between means {verb} no larger than that"
+        share = f"{word(within) if within else 'none'} of the {counted(compared, 'difference')} between means"
+        if within == compared:
+            share = f"the {'difference between means' if within == 1 else 'differences between means'}"
+        lies += f"; {share} {'is' if within == 1 else 'are'} no larger than that"
         lies += " on the same data set" if len(spreads) > 1 else ""
     most = max(row.runs for rows in tables.values() for row in rows)
     return (
@@ -189,9 +195,16 @@ def data_facts(audit: Mapping[str, Any]) -> list[str]:
     merged = [f"“{name}” stands for {listed(of)}" for name, of in classes.items() if list(of) != [name]]
     positive = list(classes)[-1] if classes else ""
     chosen = "as the study says"
-    if audit.get("positive_chosen_by") != "study":
-        chosen = "guessed from its name: please check"
+    if audit.get("positive_chosen_by") == "name":
+        chosen = "by the names of the classes: please check"
+    elif audit.get("positive_chosen_by") == "alphabet":
+        chosen = "the last in the alphabet, since neither name tells: please check"
     facts.append("; ".join([*merged, f"the disease, that is the positive class, is “{positive}” ({chosen})"]) + ".")
+    fewest = min(audit.get("parts", {}).get("validation", {}).values(), default=FEW)
+    if fewest < FEW:
+        facts.append(
+            f"A class has only {amount(fewest, 'image')} in the validation part: an AUC of so few says next to nothing."
+        )
     facts += [_duplicates(audit.get("duplicates") or {})]
     patients = audit.get("patients")
     known = f"Images of {amount(patients, 'patient')}." if patients else "The patients are not known."
