@@ -128,6 +128,18 @@ def models() -> None:
     commands.models()
 
 
+@app.command()
+def export(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="OUT/runs/<data set>/<model>/<repeat>.")],
+    to: Annotated[str, typer.Option(help="The format: onnx.")] = "onnx",
+    out: Annotated[Path | None, typer.Option(help="The file [default: RUN/model.onnx].")] = None,
+) -> None:
+    """Write a trained model as one file for other programs, checked at sizes it was not traced at."""
+    from foveate import commands
+
+    commands.export(run_folder, to, out)
+
+
 @data_app.command("phantom")
 def phantom(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],

@@ -92,6 +92,17 @@ def models() -> None:
     console.out.print(table)
 
 
+def export(run_folder: Path, to: str, out: Path | None) -> None:
+    """`foveate export RUN`."""
+    with console.errors_for_people():
+        if to != "onnx":
+            raise UsageError(f"there is no format {to!r} to export to: known is onnx.")
+        from foveate.models.export import export_onnx
+
+        file = export_onnx(run_folder, out or run_folder / "model.onnx")
+    console.out.print(f"exported: {file}", markup=False)
+
+
 def phantom(folder: Path, images: int, size: int, seed: int) -> None:
     """`foveate data phantom DIR`."""
     with console.errors_for_people():

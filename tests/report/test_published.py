@@ -1,5 +1,4 @@
 import csv
-import os
 from pathlib import Path
 
 import pytest
@@ -20,11 +19,8 @@ def test_all_four_tables_have_all_four_models() -> None:
 
 
 @pytest.mark.shared_data
-def test_they_are_what_the_paper_printed() -> None:
-    shared = os.environ.get("FOVEATE_SHARED")
-    if not shared:
-        pytest.skip("FOVEATE_SHARED names no folder")
-    with (Path(shared) / "paper" / "published.csv").open(encoding="utf-8") as file:
+def test_they_are_what_the_paper_printed(shared: Path) -> None:
+    with (shared / "paper" / "published.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 16
     for row in rows:

@@ -85,7 +85,7 @@ class BottleneckSelfAttention(Attention):
                 f"{x.shape[2]} x {x.shape[3]}: its positions are learned for one size. Give `size`, or the network "
                 "the pixels that it was made for."
             )
-        shape = (len(x), 3, self.heads, x.shape[1] // self.heads, math.prod(self.size))
+        shape = (x.shape[0], 3, self.heads, x.shape[1] // self.heads, math.prod(self.size))
         query, key, value = self.qkv(x).reshape(shape).transpose(3, 4).unbind(1)
         return query, key, value
 

@@ -85,7 +85,7 @@ class CrissCross(Attention):
         in_column, in_row = self.weights(x)
         columns = at_queries(in_column.flatten(1, 2), x.shape[2:], chosen)  # (N, Q, H)
         rows = at_queries(in_row.flatten(1, 2), x.shape[2:], chosen)  # (N, Q, W)
-        affinity = x.new_zeros(len(x), len(chosen), *x.shape[2:])
+        affinity = x.new_zeros(x.shape[0], len(chosen), *x.shape[2:])
         for number, (i, j) in enumerate(chosen):
             affinity[:, number, :, j] = columns[:, number]
             affinity[:, number, i, :] += rows[:, number]

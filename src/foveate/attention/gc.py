@@ -98,7 +98,7 @@ class GlobalContext(Attention):
     def attention(self, x: Tensor) -> dict[str, Tensor]:
         if self.mask is None:
             return {"context": torch.full_like(x[:, :1], 1 / (x.shape[2] * x.shape[3]))}
-        return {"context": torch.softmax(self.mask(x).flatten(2), dim=2).reshape(len(x), 1, *x.shape[2:])}
+        return {"context": torch.softmax(self.mask(x).flatten(2), dim=2).reshape(x.shape[0], 1, *x.shape[2:])}
 
 
 class _Transform(nn.Module):

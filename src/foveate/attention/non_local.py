@@ -94,7 +94,7 @@ class NonLocal(Attention):
             gathered = F.scaled_dot_product_attention(query[:, None], key[:, None], wide[:, None], scale=self.scale)[
                 :, 0, :, : value.shape[2]
             ]
-        maps = gathered.transpose(1, 2).reshape(len(x), gathered.shape[2], height, width)
+        maps = gathered.transpose(1, 2).reshape(x.shape[0], gathered.shape[2], height, width)
         out: Tensor = x + self.norm(self.out(maps)).to(x.dtype)
         return out
 

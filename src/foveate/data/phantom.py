@@ -26,7 +26,7 @@ SMALLEST_SIZE = 32  # at 32 pixels the smallest lesion is 18 of them
 REFERENCE_SIZE = 128
 STRUCTURE_AREA = (0.018, 0.055)  # share of the image
 STRUCTURE_CONTRAST = (0.04, 0.12)
-LESION_GRAIN = (0.05, 0.45)  # standard deviation of a lesion's texture; the strongest cue to the class
+LESION_GRAIN = (0.10, 0.36)  # standard deviation of a lesion's texture; the strongest cue to the class
 INK = 0.85  # brighter ink would set the contrast of the whole image
 FONT = {  # five rows of three pixels
     "A": "010101111101101", "H": "101101111101101", "L": "100100100100111", "P": "110101110100100",
