@@ -17,6 +17,7 @@ MECHANISMS = {
     "cbam": ("cbam", "CBAM"),
     "gc": ("gc", "GlobalContext"),
     "se": ("se", "SqueezeExcitation"),
+    "triplet": ("triplet", "Triplet"),
 }
 
 
