@@ -20,6 +20,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "se": ("se", {}),
     "se_nobias": ("se", {"bias": False}),
     "cbam": ("cbam", {}),
+    "triplet": ("triplet", {}),
     "gc_add": ("gc", {"ratio": 1 / 16}),
     "gc_mul": ("gc", {"ratio": 1 / 4, "fusion": ("channel_mul",)}),
     "non_local": ("non_local", {"sub_sample": False, "scale": False}),
@@ -128,3 +129,27 @@ def test_weights_of_another_mechanism_are_refused() -> None:
     state = {key: torch.from_numpy(reference[f"state.{key}"]) for key in state_keys(reference)}
     with pytest.raises(UsageError, match="not the weights of this SqueezeExcitation"):
         create_attention("se", 64).load_official(state)
+
+
+def test_triplet_knows_both_of_its_originals_layouts() -> None:
+    # The released models call the gate that pools H away ChannelGateH; the repository's root file calls it cw, for
+    # what is left.
+    reference = load("triplet")
+    state = {key: torch.from_numpy(reference[f"state.{key}"]) for key in state_keys(reference)}
+    released = {}
+    for key, value in state.items():
+        gate, _, rest = key.partition(".conv.")
+        released[f"{ {'cw': 'ChannelGateH', 'hc': 'ChannelGateW', 'hw': 'SpatialGate'}[gate] }.spatial.{rest}"] = value
+    blocks = [create_attention("triplet", 64), create_attention("triplet", 64)]
+    blocks[0].load_official(state)
+    blocks[1].load_official(released)
+    assert all(torch.equal(value, blocks[1].state_dict()[key]) for key, value in blocks[0].state_dict().items())
+
+
+@pytest.mark.parametrize("names", [("fc.0", "fc.2"), ("fc1", "fc2"), ("conv_down", "conv_up")])
+def test_se_knows_its_ports(names: tuple[str, str]) -> None:
+    block: Any = create_attention("se", 64, bias=False, divisor=8)  # timm: 8 hidden units, not 4
+    down, up = torch.randn(8, 64, 1, 1), torch.randn(64, 8, 1, 1)
+    block.load_official({f"{names[0]}.weight": down, f"{names[1]}.weight": up})
+    assert torch.equal(block.reduce.weight, down.flatten(1))
+    assert torch.equal(block.expand.weight, up.flatten(1))

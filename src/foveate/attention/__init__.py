@@ -28,6 +28,7 @@ MECHANISMS = {
     "selective_kernel": ("selective_kernel", "SelectiveKernel"),
     "simam": ("simam", "SimAM"),
     "srm": ("srm", "StyleRecalibration"),
+    "triplet": ("triplet", "Triplet"),
 }
 
 INITS = ("official", "identity")

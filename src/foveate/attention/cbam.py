@@ -9,7 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from foveate.attention import fused
+from foveate.attention.band import convolved
 from foveate.attention.base import Attention, hidden_channels, init_default, spatial_max
+from foveate.attention.dimensions import BATCH_NORMS, CONVOLUTIONS, broadcast, check_dims, positions
 from foveate.errors import UsageError
 
 
@@ -22,6 +25,7 @@ class CBAM(Attention):
     The two terms are added before the sigmoid; the maximum is the first input of the convolution; the
     convolution has no bias; its batch norm has momentum 0.01. The authors start that norm's weight at 0, so the
     spatial gate is 0.5 everywhere at first and the convolution gets its first gradient at the second step.
+    `dims` is 1, 2 or 3 for (N, C, L), (N, C, H, W) or (N, C, D, H, W), with a kernel of as many dimensions.
     """
 
     official_layouts: ClassVar[tuple[Mapping[str, str], ...]] = (
@@ -33,15 +37,17 @@ class CBAM(Attention):
         },
     )
 
-    def __init__(self, channels: int, reduction: float = 16, kernel_size: int = 7) -> None:
+    def __init__(self, channels: int, reduction: float = 16, kernel_size: int = 7, dims: int = 2) -> None:
         super().__init__()
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise UsageError(f"CBAM's kernel_size must be odd, such as 7 or 3, not {kernel_size}.")
+        check_dims(dims)
+        self.dims = dims
         hidden = hidden_channels(channels, 1 / reduction if reduction else 0)
         self.reduce = nn.Linear(channels, hidden)
         self.expand = nn.Linear(hidden, channels)
-        self.conv = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
-        self.norm = nn.BatchNorm2d(1, momentum=0.01)
+        self.conv = CONVOLUTIONS[dims](2, 1, kernel_size, padding=kernel_size // 2, bias=False)
+        self.norm = BATCH_NORMS[dims](1, momentum=0.01)
 
     def reset_parameters(self, generator: Generator | None = None) -> None:
         # The authors go by key names: "conv" is He fan-out, all biases are 0, the MLP's weights keep torch's default.
@@ -58,25 +64,36 @@ class CBAM(Attention):
     def closed_factor(self) -> float:
         return 0.25  # two gates of a half
 
-    def channel_gate(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, 1, 1) in (0, 1)."""
-        mean, peak = x.mean((2, 3)), spatial_max(x)  # (N, C)
-        both = self._mlp(mean) + self._mlp(peak)
-        return torch.sigmoid(both).to(x.dtype)[:, :, None, None]
+    def channel_gate(self, mean: Tensor, maximum: Tensor) -> Tensor:
+        """Each channel's mean and maximum, (N, C) both -> (N, C) in (0, 1)."""
+        both = torch.cat([mean, maximum])  # one pass through the shared layers: (2N, C)
+        of_mean, of_maximum = self.expand(F.relu(self.reduce(both))).tensor_split(2)
+        return torch.sigmoid(of_mean + of_maximum).to(mean.dtype)
 
     def spatial_gate(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, 1, H, W) in (0, 1)."""
+        """(N, C, H, W), gated by channel -> (N, 1, H, W) in (0, 1)."""
         pooled = torch.cat([torch.max(x, dim=1, keepdim=True)[0], x.mean(1, keepdim=True)], dim=1)  # (N, 2, H, W)
         return torch.sigmoid(self.norm(self.conv(pooled))).to(x.dtype)
 
-    def _mlp(self, pooled: Tensor) -> Tensor:
-        hidden: Tensor = self.expand(F.relu(self.reduce(pooled)))
-        return hidden
-
     def attend(self, x: Tensor) -> Tensor:
-        x = x * self.channel_gate(x)
+        if fused.pays_for_channel_gates(x):
+            return self._fused(x)
+        x, _ = self._gate_channels(x)
         return x * self.spatial_gate(x)
 
+    @torch.no_grad()
     def attention(self, x: Tensor) -> dict[str, Tensor]:
-        channel = self.channel_gate(x)
-        return {"channel": channel, "spatial": self.spatial_gate(x * channel)}
+        """The gates: channel (N, C, 1, 1) and spatial (N, 1, H, W)."""
+        x, channel = self._gate_channels(x)
+        return {"channel": channel, "spatial": self.spatial_gate(x)}
+
+    def _gate_channels(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        gate = broadcast(self.channel_gate(x.mean(positions(self.dims)), spatial_max(x)), self.dims)
+        return x * gate, gate
+
+    def _fused(self, x: Tensor) -> Tensor:
+        x, mean, maximum = fused.pools_of_positions(x)
+        channel = self.channel_gate(mean, maximum)
+        x, pools = fused.pools_of_channels(x, channel)
+        spatial = torch.sigmoid(self.norm(convolved(pools, self.conv.weight)[:, None])).squeeze(1)
+        return fused.gated(x, channel, spatial.to(x.dtype))

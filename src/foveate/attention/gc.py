@@ -9,7 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from foveate.attention import fused
 from foveate.attention.base import Attention, hidden_channels, init_default
+from foveate.attention.dimensions import CONVOLUTIONS, broadcast, check_dims, positions
+from foveate.attention.fused_context import added, attended
 from foveate.config import nearest
 from foveate.errors import UsageError
 
@@ -27,6 +30,7 @@ class GlobalContext(Attention):
     The last layer of each transform starts at 0, so channel_add starts as the identity (and channel_mul as a
     half). The authors place it in bottlenecks only, and give no default ratio: their configurations have 1/16
     and 1/4. `mask.bias` can get no gradient, since a softmax does not see a constant; it stays for their weights.
+    `dims` is 1, 2 or 3 for (N, C, L), (N, C, H, W) or (N, C, D, H, W).
     """
 
     official_layouts: ClassVar[tuple[Mapping[str, str], ...]] = (
@@ -47,6 +51,7 @@ class GlobalContext(Attention):
         ratio: float = 1 / 16,
         pooling: str = "att",
         fusion: Sequence[str] = ("channel_add",),
+        dims: int = 2,
     ) -> None:
         super().__init__()
         if pooling not in POOLINGS:
@@ -56,8 +61,10 @@ class GlobalContext(Attention):
             hint = nearest(str(wrong[0]), list(FUSIONS)) if wrong and not isinstance(fusion, str) else ""
             did_you_mean = f" (did you mean {hint}?)" if hint else ""
             raise UsageError(f"GC's fusion is a list of {' and/or '.join(FUSIONS)}, not {fusion!r}{did_you_mean}.")
+        check_dims(dims)
+        self.dims = dims
         hidden = hidden_channels(channels, ratio)
-        self.mask = nn.Conv2d(channels, 1, 1) if pooling == "att" else None
+        self.mask = CONVOLUTIONS[dims](channels, 1, 1) if pooling == "att" else None
         self.add = _Transform(channels, hidden) if "channel_add" in fusion else None
         self.multiply = _Transform(channels, hidden) if "channel_mul" in fusion else None
 
@@ -80,25 +87,42 @@ class GlobalContext(Attention):
     def closed_factor(self) -> float:
         return 1.0 if self.multiply is None else 0.5
 
+    def weights(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, 1, HW): the attention map, which sums to 1."""
+        if self.mask is None:
+            return x.new_ones(()).expand(x.shape[0], 1, x[0, 0].numel()) / x[0, 0].numel()
+        return torch.softmax(self.mask(x).flatten(2), dim=2).to(x.dtype)
+
     def context(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C): the mean of the positions, weighted by the block's own attention map."""
         if self.mask is None:
-            return x.mean((2, 3))
-        weights = torch.softmax(self.mask(x).flatten(2), dim=2)  # (N, 1, HW)
-        return torch.matmul(x.flatten(2), weights.to(x.dtype).transpose(1, 2)).squeeze(2)
+            return x.mean(positions(self.dims))
+        return torch.matmul(x.flatten(2), self.weights(x).transpose(1, 2)).squeeze(2)
 
     def attend(self, x: Tensor) -> Tensor:
+        if self.mask is not None and fused.pays_for(x):
+            return self._fused(x)
         context = self.context(x)
         if self.multiply is not None:
-            x = x * torch.sigmoid(self.multiply(context)).to(x.dtype)[:, :, None, None]
+            x = x * broadcast(torch.sigmoid(self.multiply(context)).to(x.dtype), self.dims)
         if self.add is not None:
-            x = x + self.add(context).to(x.dtype)[:, :, None, None]
+            x = x + broadcast(self.add(context).to(x.dtype), self.dims)
         return x
 
+    @torch.no_grad()
     def attention(self, x: Tensor) -> dict[str, Tensor]:
-        if self.mask is None:
-            return {"context": torch.full_like(x[:, :1], 1 / (x.shape[2] * x.shape[3]))}
-        return {"context": torch.softmax(self.mask(x).flatten(2), dim=2).reshape(x.shape[0], 1, *x.shape[2:])}
+        """The map: context (N, 1, H, W), which sums to 1; the same everywhere for pooling="avg"."""
+        return {"context": self.weights(x).reshape(x.shape[0], 1, *x.shape[2:])}
+
+    def _fused(self, x: Tensor) -> Tensor:
+        assert self.mask is not None
+        assert self.mask.bias is not None
+        x, context = attended(x, self.mask.weight, self.mask.bias)
+        if self.multiply is not None:
+            x = fused.gated(x, torch.sigmoid(self.multiply(context)).to(x.dtype))
+        if self.add is not None:
+            x = added(x, self.add(context).to(x.dtype))
+        return x
 
 
 class _Transform(nn.Module):

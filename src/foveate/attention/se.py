@@ -9,7 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from foveate.attention import fused
 from foveate.attention.base import Attention, hidden_channels, init_default
+from foveate.attention.dimensions import broadcast, check_dims, positions
+from foveate.errors import UsageError
 
 
 class SqueezeExcitation(Attention):
@@ -19,15 +22,27 @@ class SqueezeExcitation(Attention):
 
     with W1 (C/r, C) and W2 (C, C/r). The authors' code (Caffe, hujie-frank/SENet) has biases; the PyTorch code
     that arXiv 2109.01486 used has none: `bias=False`. Initialisation: torch's default, as in the PyTorch ports.
+    `divisor` rounds the C/r hidden units to its multiples as timm does (rd_divisor, there 8); `dims` is 1, 2 or 3
+    for (N, C, L), (N, C, H, W) or (N, C, D, H, W).
     """
 
     official_layouts: ClassVar[tuple[Mapping[str, str], ...]] = (
-        {"reduce": "fc.0", "expand": "fc.2"},
-    )  # moskomule/senet.pytorch
+        {"reduce": "fc.0", "expand": "fc.2"},  # moskomule/senet.pytorch
+        {"reduce": "fc1", "expand": "fc2"},  # torchvision, timm
+        {"reduce": "conv_down", "expand": "conv_up"},  # StickCui/PyTorch-SE-ResNet
+    )
 
-    def __init__(self, channels: int, reduction: float = 16, bias: bool = True) -> None:
+    def __init__(
+        self, channels: int, reduction: float = 16, bias: bool = True, divisor: int = 1, dims: int = 2
+    ) -> None:
         super().__init__()
+        if divisor < 1:
+            raise UsageError(f"SE's divisor must be at least 1, not {divisor}.")
+        check_dims(dims)
         hidden = hidden_channels(channels, 1 / reduction if reduction else 0)
+        if divisor > 1:
+            hidden = max(divisor, int(channels / reduction + divisor / 2) // divisor * divisor)
+        self.dims = dims
         self.reduce = nn.Linear(channels, hidden, bias=bias)
         self.expand = nn.Linear(hidden, channels, bias=bias)
 
@@ -38,12 +53,17 @@ class SqueezeExcitation(Attention):
     def closing(self) -> tuple[Tensor, ...]:
         return tuple(self.expand.parameters())
 
-    def gate(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C) in (0, 1)."""
-        return torch.sigmoid(self.expand(F.relu(self.reduce(x.mean((2, 3))))))
+    def gate(self, mean: Tensor) -> Tensor:
+        """Channel means (N, C) -> (N, C) in (0, 1)."""
+        return torch.sigmoid(self.expand(F.relu(self.reduce(mean)))).to(mean.dtype)
 
     def attend(self, x: Tensor) -> Tensor:
-        return x * self.gate(x).to(x.dtype)[:, :, None, None]
+        if fused.pays_for_channel_gates(x) and (x.dtype.itemsize >= 4 or not x.is_contiguous()):
+            x, mean = fused.mean_of_positions(x)
+            return fused.gated(x, self.gate(mean))
+        return x * broadcast(self.gate(x.mean(positions(self.dims))), self.dims)
 
+    @torch.no_grad()
     def attention(self, x: Tensor) -> dict[str, Tensor]:
-        return {"channel": self.gate(x).to(x.dtype)[:, :, None, None]}
+        """The gate: channel (N, C, 1, 1)."""
+        return {"channel": broadcast(self.gate(x.mean(positions(self.dims))), self.dims)}

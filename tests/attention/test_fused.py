@@ -1,0 +1,300 @@
+"""The fast training paths give what the textbook forms give, and keep less for the backward pass."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from benchmarks.bench_attention import saved_bytes
+from benchmarks.textbook_attention import textbook
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from foveate.attention import band, create_attention, fused
+from foveate.attention.base import Attention
+from foveate.errors import UsageError
+
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "se": ("se", {}),
+    "cbam": ("cbam", {}),
+    "cbam of 3": ("cbam", {"kernel_size": 3}),
+    "gc": ("gc", {}),
+    "gc mul": ("gc", {"fusion": ("channel_mul",)}),
+    "gc both": ("gc", {"fusion": ("channel_add", "channel_mul")}),
+    "gc both avg": ("gc", {"pooling": "avg", "fusion": ("channel_add", "channel_mul")}),
+    "triplet": ("triplet", {}),
+    "triplet of 2": ("triplet", {"spatial": False}),
+    "triplet of 3": ("triplet", {"kernel_size": 3}),
+}
+FORMATS = [torch.contiguous_format, torch.channels_last]
+
+
+def randomised(case: str, channels: int, dtype: torch.dtype = torch.float64) -> Attention:
+    name, options = CASES[case]
+    block, generator = create_attention(name, channels, **options).to(dtype), torch.Generator().manual_seed(0)
+    for parameter in block.parameters():
+        parameter.data = (torch.randn(parameter.shape, generator=generator) * 0.5).to(dtype)
+    return block
+
+
+def outcome(block: Attention, form: Callable[[Tensor], Tensor], x: Tensor, above: Tensor) -> dict[str, Tensor]:
+    """Output, gradients and buffers of one training pass."""
+    block.zero_grad()
+    x = x.detach().requires_grad_()
+    y = form(x)
+    y.backward(above)
+    assert x.grad is not None
+    gradients = {name: parameter.grad for name, parameter in block.named_parameters() if parameter.grad is not None}
+    return {"y": y.detach(), "x": x.grad, **gradients, **dict(block.named_buffers())}
+
+
+def assert_same(case: str, x: Tensor, tolerance: float = 1e-10) -> None:
+    """Fast and textbook form agree for x, with gradients from above in both memory formats."""
+    ours = randomised(case, x.shape[1], x.dtype)
+    theirs = copy.deepcopy(ours)
+    above = torch.randn(x.shape, dtype=x.dtype, generator=torch.Generator().manual_seed(1))
+    fast, reference = outcome(ours, ours, x, above), outcome(theirs, textbook(theirs), x, above)
+    assert fast.keys() == reference.keys()
+    for name, value in reference.items():
+        torch.testing.assert_close(fast[name], value, rtol=tolerance, atol=tolerance, msg=f"{case}: {name} differs")
+
+
+@pytest.mark.parametrize("memory_format", FORMATS, ids=str)
+@pytest.mark.parametrize("case", CASES)
+@settings(max_examples=12, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 4), st.integers(1, 40), st.integers(1, 13), st.integers(1, 13)),
+    levels=st.sampled_from([0, 1, 2, 3]),
+    step=st.sampled_from([1, 300, 2**18]),
+)
+def test_agrees_with_the_textbook(
+    case: str, memory_format: torch.memory_format, shape: tuple[int, int, int, int], levels: int, step: int
+) -> None:
+    if shape[0] * shape[2] * shape[3] == 1 and case.startswith(("cbam", "triplet")):
+        shape = (2, *shape[1:])  # a batch norm needs two values
+    if shape[0] * shape[1] == 1:
+        shape = (2, *shape[1:])
+    x = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(sum(shape)))
+    if levels:
+        x = x.clamp(-1, 1).mul(levels).round()  # few values: most maxima are reached more than once
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fused, "STEP", step)
+        assert_same(case, x.contiguous(memory_format=memory_format))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_all_equal_values_send_the_gradient_to_the_first(case: str) -> None:
+    for value in (0.0, 1.0):
+        assert_same(case, torch.full((2, 32, 11, 12), value, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_input_that_is_not_contiguous(case: str) -> None:
+    x = torch.randn(3, 64, 12, 10, dtype=torch.float64)
+    for view in (x[:, ::2], x[:, :, 1:, 2:], x.transpose(2, 3), x[:1].expand(3, -1, -1, -1)):
+        assert_same(case, view)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_expanded_gradient_from_above(case: str) -> None:
+    block, x = randomised(case, 32), torch.randn(2, 32, 11, 12, dtype=torch.float64)
+    form = textbook(copy.deepcopy(block))
+    gradients = []
+    for function in (block, form):
+        own = x.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(function(own).sum(), own)
+        gradients.append(gradient)
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_half_precision_is_as_near_as_the_textbook(case: str) -> None:
+    exact, above = torch.randn(4, 32, 14, 14), torch.randn(4, 32, 14, 14)
+    for memory_format in FORMATS:
+        x = exact.bfloat16().contiguous(memory_format=memory_format)
+        block = randomised(case, 32, torch.float32)
+        truth = outcome(copy.deepcopy(block), textbook(copy.deepcopy(block)), x.float(), above.bfloat16().float())
+        errors = []
+        for form in (copy.deepcopy(block), textbook(copy.deepcopy(block))):
+            own = x.clone().requires_grad_()
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                y = form(own)
+                y.backward(above.to(y.dtype))  # also inside autocast, where products are rounded
+            assert own.grad is not None
+            errors.append([(y - truth["y"]).abs().mean().item(), (own.grad - truth["x"]).abs().mean().item()])
+        assert errors[0][0] <= 1.2 * errors[1][0] + 1e-6
+        assert errors[0][1] <= 1.2 * errors[1][1] + 1e-6
+
+
+@pytest.mark.parametrize("memory_format", FORMATS, ids=str)
+@pytest.mark.parametrize("case", CASES)
+def test_keeps_format_without_and_with_gradient(case: str, memory_format: torch.memory_format) -> None:
+    x = torch.randn(2, 32, 12, 11).contiguous(memory_format=memory_format)
+    block = randomised(case, 32, torch.float32).eval()
+    plain, fast = block(x), block(x.clone().requires_grad_())
+    assert plain.is_contiguous(memory_format=memory_format)
+    assert fast.is_contiguous(memory_format=memory_format)
+    torch.testing.assert_close(plain, fast)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_empty_batch(case: str) -> None:
+    x = torch.randn(0, 32, 6, 5, requires_grad=True)
+    y = randomised(case, 32, torch.float32).eval()(x)
+    y.sum().backward()
+    assert y.shape == x.shape
+    assert x.grad is not None
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_nan_does_not_stop_training(case: str) -> None:
+    x = torch.randn(2, 32, 12, 11).index_fill(1, torch.tensor([3]), float("nan")).requires_grad_()
+    randomised(case, 32, torch.float32)(x).sum().backward()
+
+
+@pytest.mark.parametrize("case", ["se", "cbam", "gc", "triplet"])
+@pytest.mark.parametrize("memory_format", FORMATS, ids=str)
+def test_saves_less(case: str, memory_format: torch.memory_format) -> None:
+    limit = 0.6 if case == "cbam" else 1.0
+    for channels, side in ((64, 56), (128, 28), (256, 14)):
+        x = torch.randn(2, channels, side, side).contiguous(memory_format=memory_format).requires_grad_()
+        block = randomised(case, channels, torch.float32)
+        assert saved_bytes(block, x) <= limit * saved_bytes(textbook(block), x)
+
+
+@pytest.mark.parametrize("case", ["se", "cbam", "gc", "triplet"])
+def test_compiles_and_exports_with_free_sizes(case: str) -> None:
+    block = randomised(case, 32, torch.float32).eval()
+    x = torch.randn(2, 32, 12, 11)
+    compiled = torch.compile(block, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(x.clone().requires_grad_()), block(x))
+    sizes = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
+    exported = torch.export.export(block, (x,), dynamic_shapes=(sizes,)).module()
+    other = torch.randn(3, 32, 9, 14)
+    torch.testing.assert_close(exported(other), block(other))
+
+
+class TinyResNet(nn.Module):
+    """A stem and two residual blocks with attention before the addition."""
+
+    def __init__(self, case: str) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleList([nn.Conv2d(3 if layer == 0 else 32, 32, 3, padding=1) for layer in range(3)])
+        self.norms = nn.ModuleList([nn.BatchNorm2d(32) for _ in range(3)])
+        self.attentions = nn.ModuleList([randomised(case, 32) for _ in range(2)])
+        self.head = nn.Linear(32, 2)
+
+    def forward(self, x: Tensor, textbook_forms: bool) -> Tensor:
+        x = F.relu(self.norms[0](self.convolutions[0](x)))
+        for convolution, norm, block in zip(self.convolutions[1:], self.norms[1:], self.attentions, strict=True):
+            assert isinstance(block, Attention)
+            attend = textbook(block) if textbook_forms else block
+            x = F.relu(x + attend(norm(convolution(x))))
+        logits: Tensor = self.head(x.mean((2, 3)))
+        return logits
+
+
+@pytest.mark.parametrize("case", ["cbam", "gc", "se", "triplet"])
+def test_twenty_steps_of_training(case: str) -> None:
+    torch.manual_seed(0)
+    fast = TinyResNet(case).double()
+    reference = copy.deepcopy(fast)
+    images = torch.randn(6, 3, 14, 12, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
+    labels = torch.arange(6) % 2
+    losses = []
+    for model in (fast, reference):
+        optimizer = torch.optim.SGD(model.parameters(), lr=1e-2, momentum=0.9)
+        for _ in range(20):
+            loss = F.cross_entropy(model(images, model is reference), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    assert losses[19] < losses[0]
+    assert losses[:20] == pytest.approx(losses[20:], abs=1e-9)
+    for one, other in zip(fast.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 5), st.integers(1, 15), st.integers(1, 15)),
+    kernel_size=st.sampled_from([1, 3, 5, 7]),
+)
+def test_the_banded_product_is_the_convolution(shape: tuple[int, int, int], kernel_size: int) -> None:
+    maps = torch.randn(shape[0], 2, *shape[1:], dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(1, 2, kernel_size, kernel_size, dtype=torch.float64, requires_grad=True)
+    expected = F.conv2d(maps, weight, padding=kernel_size // 2)[:, 0]
+    ours = band.convolved(maps.transpose(1, 2), weight)
+    torch.testing.assert_close(ours, expected)
+    above = torch.randn_like(expected)
+    for one, other in zip(
+        torch.autograd.grad(ours, (maps, weight), above),
+        torch.autograd.grad(expected, (maps, weight), above),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other)
+
+
+def test_wide_maps_are_convolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    maps, weight = torch.randn(2, 9, 2, 12), torch.randn(1, 2, 7, 7)
+    narrow = band.convolved(maps, weight)
+    monkeypatch.setattr(band, "WIDEST", 8)
+    torch.testing.assert_close(band.convolved(maps, weight), narrow)
+
+
+@pytest.mark.parametrize("case", ["se", "cbam", "gc", "gc both avg"])
+@pytest.mark.parametrize(("dims", "shape"), [(1, (2, 32, 21)), (3, (2, 32, 4, 3, 5))])
+def test_one_and_three_dimensions(case: str, dims: int, shape: tuple[int, ...]) -> None:
+    name, options = CASES[case]
+    block = create_attention(name, 32, dims=dims, **options)
+    x = torch.randn(shape, requires_grad=True)
+    y = block(x)
+    y.sum().backward()
+    assert y.shape == x.shape
+    assert x.grad is not None
+    for gate in block.attention(x).values():
+        assert gate.dim() == 2 + dims
+    with pytest.raises(UsageError, match="dims 1, 2 or 3, not 4"):
+        create_attention(name, 32, dims=4)
+
+
+@pytest.mark.parametrize(
+    ("case", "shapes"),
+    [
+        ("se", {"channel": (2, 32, 1, 1)}),
+        ("cbam", {"channel": (2, 32, 1, 1), "spatial": (2, 1, 6, 5)}),
+        ("gc", {"context": (2, 1, 6, 5)}),
+        ("gc both avg", {"context": (2, 1, 6, 5)}),
+        ("triplet", {"spatial": (2, 1, 6, 5), "channel_width": (2, 32, 1, 5), "channel_height": (2, 32, 6, 1)}),
+    ],
+)
+def test_attention_maps_rebuild_the_output(case: str, shapes: dict[str, tuple[int, ...]]) -> None:
+    block, x = randomised(case, 32, torch.float32).eval(), torch.randn(2, 32, 6, 5)
+    maps = block.attention(x)
+    assert {name: tuple(gate.shape) for name, gate in maps.items()} == shapes
+    assert not any(gate.requires_grad for gate in maps.values())
+    if "context" in maps:
+        torch.testing.assert_close(maps["context"].sum((2, 3)), torch.ones(2, 1))
+        torch.testing.assert_close((maps["context"] * x).sum((2, 3)), block.context(x))
+    elif case == "triplet":
+        torch.testing.assert_close(block(x), x * sum(maps.values()) / 3)
+    else:
+        gate = torch.ones(())
+        for factor in maps.values():
+            gate = gate * factor
+        torch.testing.assert_close(block(x), x * gate)
+
+
+@pytest.mark.parametrize(
+    ("channels", "reduction", "divisor", "hidden"), [(64, 16, 8, 8), (64, 16, 1, 4), (512, 16, 8, 32), (192, 16, 8, 16)]
+)
+def test_se_rounds_its_width(channels: int, reduction: int, divisor: int, hidden: int) -> None:
+    assert create_attention("se", channels, reduction=reduction, divisor=divisor).reduce.out_features == hidden
+    with pytest.raises(UsageError, match="at least 1"):
+        create_attention("se", channels, divisor=0)
