@@ -105,11 +105,20 @@ def evaluate(out: Out, device: Device = "auto", quiet: Quiet = False) -> None:
 
 
 @app.command()
-def explain(out: Out, quiet: Quiet = False) -> None:
+def explain(
+    out: Out,
+    maps: Annotated[
+        bool, typer.Option("--maps", help="Draw what the attention blocks compute, beside Grad-CAM, as well.")
+    ] = False,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
     """Score the heat-maps against masks and draw the figures."""
     from foveate import commands
 
-    commands.stage("explain", out, "cpu", quiet)
+    commands.stage("explain", out, device, quiet)
+    if maps:
+        commands.stage("maps", out, device, quiet)
 
 
 @app.command()

@@ -76,7 +76,8 @@ def stage(name: str, out: Path, device: str, quiet: bool) -> None:
         from foveate import pipeline
 
         page = pipeline.run_stage(name, folder, device, progress)
-    console.out.print(f"report: {page}" if page else f"done: {out}", markup=False)
+    done = f"attention maps: {folder.figures}" if name == "maps" else f"done: {out}"
+    console.out.print(f"report: {page}" if page else done, markup=False)
 
 
 def models() -> None:

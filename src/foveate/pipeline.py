@@ -16,14 +16,15 @@ import torch
 import foveate
 from foveate import runs
 from foveate.config import PHANTOM, Study
+from foveate.data.batches import Batches
 from foveate.data.classes import two_classes
-from foveate.data.prepare import is_prepared, prepare, source_of
+from foveate.data.prepare import is_prepared, pack_of, prepare, source_of, split_file
 from foveate.data.sources import Source, read_source
 from foveate.errors import FoveateError, UsageError
 from foveate.evaluation.compare import collect_results, compare_models
 from foveate.execution import local, worker
 from foveate.execution.plan import decoded, work
-from foveate.models import model_of, read_weights
+from foveate.models import load_model, model_of, read_weights
 from foveate.runs import Run, StudyFolder, Subject
 from foveate.training import acceleration
 
@@ -81,6 +82,8 @@ def run_stage(name: str, folder: StudyFolder, device: str, progress: Progress) -
                 evaluate(folder, where, progress)
             case "explain":
                 explain(folder, progress)
+            case "maps":
+                draw_attention(folder, where, progress)
             case "report":
                 return report(folder, progress)
             case _:
@@ -173,6 +176,33 @@ def explain(folder: StudyFolder, progress: Progress) -> None:
             if len(scores):
                 runs.write_text(folder.path / "localisation.csv", scores.to_csv(index=False))
             draw_all(folder)
+
+
+def draw_attention(folder: StudyFolder, device: torch.device, progress: Progress) -> list[Path]:
+    """Draw the attention maps of every attention model's repeat 1 beside its Grad-CAM; the files in OUT/figures."""
+    from foveate.explanation import attention_figures, attention_maps, charts, figures
+
+    written: list[Path] = []
+    evaluated = _evaluated(folder)
+    for subject in runs.subjects(folder.study):
+        content = figures.panel(folder, subject)
+        for run in (run for run in evaluated if run.subject == subject and run.repeat == 1):
+            network = load_model(folder.run(run)).network.on(device)
+            blocks = attention_maps.last_of_each_stage(network)
+            if content is None or run.model not in content.models or not blocks:
+                continue
+            progress.announce(f"drawing the attention maps of {subject.name}/{run.model}")
+            chosen = attention_figures.choose(content)
+            cases = [content.columns[number].case for number in chosen]
+            batch = Batches(pack_of(folder, subject), cases, split_file(folder.study, 1), device)
+            maps = attention_maps.attention_maps(network, batch.gather(torch.arange(len(cases), device=device))[0])
+            drawn = {place: attention_maps.drawn(maps[place]) for place in blocks}
+            with charts.style():
+                figure = attention_figures.attention_figure(content, chosen, run.model, drawn)
+                written += figures.save(figure, folder.figures, f"{subject.name}-attention-{run.model}")
+    if not written:
+        raise FoveateError(f"{folder.path} has no evaluated model with attention blocks, so there are no maps to draw.")
+    return written
 
 
 def report(folder: StudyFolder, progress: Progress) -> Path:

@@ -200,5 +200,5 @@ def test_ran(normalisation: str) -> None:
     else:
         mean, variance = mask.mean((2, 3), keepdim=True), mask.var((2, 3), keepdim=True, correction=0)
         mask = torch.sigmoid((mask - mean) / (variance + 1e-5).sqrt())
-    torch.testing.assert_close(block.modulate(x, trunk), (1 + mask) * trunk)
+    torch.testing.assert_close(block(x, trunk), (1 + mask) * trunk)
     torch.testing.assert_close(block(x), (1 + mask) * x)

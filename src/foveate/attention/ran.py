@@ -21,7 +21,7 @@ class ResidualAttention(Attention):
 
         y = (1 + M(x)) * T(x)
 
-    The trunk T is what a stage of the network does after its first residual block (`modulate`), or x itself where
+    The trunk T is what a stage of the network does after its first residual block (`forward(x, trunk)`), or x itself where
     the block stands alone. The mask M goes down `downs` times (3x3 max-pooling of stride 2, then a residual
     unit), up again by bilinear interpolation with skip connections, and ends in two 1x1 convolutions and one of
     the paper's normalisations: "mixed" (sigmoid), "channel" (L2 over the channels) or "spatial" (standardised over
@@ -92,10 +92,12 @@ class ResidualAttention(Attention):
     def fewest_positions(self, x: Tensor) -> int:
         return math.prod(math.ceil(side / 2 ** len(self.down)) for side in x.shape[2:])
 
-    def modulate(self, x: Tensor, trunk: Tensor) -> Tensor:
-        """Gate what the trunk made of x; both (N, C, H, W)."""
+    def forward(self, x: Tensor, trunk: Tensor | None = None) -> Tensor:
+        """Gate what the trunk made of x, or x itself; both (N, C, H, W)."""
+        if trunk is None:
+            return super().forward(x)
         self._refuse_single(x)
-        y: Tensor = trunk * (1 + self.mask(x))
+        y = trunk * (1 + self.mask(x))
         return y if self.gain == 1 else y * self.gain
 
     def attend(self, x: Tensor) -> Tensor:

@@ -287,14 +287,18 @@ def draw_all(folder: StudyFolder) -> list[Path]:
     for subject in runs.subjects(folder.study):
         for name, draw in _drawings(folder, subject).items():
             with charts.style():
-                figure = draw()
-                for ending in ("png", "svg"):
-                    path = folder.figures / f"{subject.name}-{name}.{ending}"
-                    metadata = {"Date": None} if ending == "svg" else None
-                    with runs.writing(path, "wb") as file:
-                        figure.savefig(file, format=ending, dpi=300, facecolor="white", metadata=metadata)
-                    written.append(path)
+                written += save(draw(), folder.figures, f"{subject.name}-{name}")
     return written
+
+
+def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write a figure as name.png and name.svg, the same bytes for the same figure; inside charts.style()."""
+    paths = [folder / f"{name}.{ending}" for ending in ("png", "svg")]
+    for path in paths:
+        metadata = {"Date": None} if path.suffix == ".svg" else None
+        with runs.writing(path, "wb") as file:
+            figure.savefig(file, format=path.suffix[1:], dpi=300, facecolor="white", metadata=metadata)
+    return paths
 
 
 def _drawings(folder: StudyFolder, subject: Subject) -> dict[str, Callable[[], Figure]]:

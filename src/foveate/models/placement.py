@@ -86,7 +86,8 @@ class AroundStage(nn.Sequential):
         x = trunk = first(x)
         for block in others:
             trunk = block(trunk)
-        return self.attention.modulate(x, trunk)
+        gated: Tensor = self.attention(x, trunk)
+        return gated
 
 
 def _place_of(mechanism: type[Attention], name: str, wanted: Place) -> Place:

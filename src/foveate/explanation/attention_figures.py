@@ -1,0 +1,94 @@
+"""The attention maps of a model beside its Grad-CAM, laid on the images. No torch, no pyplot."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from foveate.explanation import heatmaps
+from foveate.explanation.charts import COLOURS, INK, model_title
+from foveate.explanation.figures import CONTOUR, Panel, overlay
+
+IMAGES = 4  # rows of the figure
+CAPTION = (
+    "What the last attention block of each stage computes, beside Grad-CAM for the true class. Maps over positions "
+    "are laid on the image, stretched from their lowest value (clear) to their highest (opaque yellow); the two values "
+    "stand below. Blocks that weight channels alone have no place in the image: their gates are drawn by channel, from "
+    "0 to 1. An affinity is that of the position marked by a cross. An attention map says how features are weighted "
+    "inside the network, not what the decision rests on."
+)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One block's maps, ready to be drawn: over positions or over channels, the other one None."""
+
+    kind: str
+    positions: NDArray[np.float32] | None  # (n, h, w)
+    channels: NDArray[np.float32] | None  # (n, C)
+
+
+def choose(panel: Panel) -> list[int]:
+    """Columns of the grid to draw: as many of its first class as of its last."""
+    count = len(panel.columns)
+    half = min(IMAGES, count) // 2
+    return sorted({*range(half), *range(count - min(IMAGES, count) + half, count)})
+
+
+def attention_figure(panel: Panel, columns: list[int], model: str, blocks: dict[str, Drawn]) -> Figure:
+    """A row an image: the image, its Grad-CAM, and a picture a block. `blocks`: by place, maps in `columns`' order."""
+    side, gap, text, left = 1.25, 0.1, 0.34, 0.85
+    caption = textwrap.wrap(CAPTION, width=max(70, round(18 * (2 + len(blocks)))))
+    width = left + (2 + len(blocks)) * (side + gap)
+    head = 0.62
+    height = head + len(columns) * (side + text) + 0.25 + 0.15 * len(caption)
+    figure = Figure(figsize=(width, height))
+    figure.text(0.1 / width, 1 - 0.2 / height, model_title(model), color=INK, fontsize=10, weight="bold", va="center")
+    titles = [
+        "image",
+        "Grad-CAM",
+        *(f"{place.replace('.attention', '')}\n{drawn.kind}" for place, drawn in blocks.items()),
+    ]
+    for number, title in enumerate(titles):
+        x = left + number * (side + gap) + side / 2
+        figure.text(x / width, 1 - (head - 0.08) / height, title, ha="center", va="bottom", fontsize=7, color=INK)
+    for row, chosen in enumerate(columns):
+        column = panel.columns[chosen]
+        top = height - head - row * (side + text)
+        figure.text(0.1 / width, (top - side / 2) / height, column.truth, fontsize=8, va="center", color=INK)
+
+        places = []
+        for number in range(2 + len(blocks)):
+            x, y = left + number * (side + gap), top - side
+            places.append(figure.add_axes((x / width, y / height, side / width, side / height)))
+            places[-1].set(xticks=[], yticks=[])
+        places[0].imshow(column.image)
+        places[1].imshow(column.cells[model].picture)
+        for place, drawn in zip(places[2:], blocks.values(), strict=True):
+            _draw(place, drawn, row, column.image)
+    figure.text(0.1 / width, 0.1 / height, "\n".join(caption), fontsize=7, va="bottom", color=INK, linespacing=1.35)
+    return figure
+
+
+def _draw(axes: Axes, drawn: Drawn, row: int, image: NDArray[np.uint8]) -> None:
+    if drawn.positions is not None:
+        values = drawn.positions[row]
+        low, high = float(values.min()), float(values.max())
+        stretched = (values - low) / (high - low) if high > low else np.zeros_like(values)
+        axes.imshow(overlay(image, np.clip(heatmaps.enlarge(stretched, *image.shape[:2]), 0, 1)))
+        if drawn.kind == "affinity":
+            y, x = (
+                (0.5 + cells // 2) / cells * pixels for cells, pixels in zip(values.shape, image.shape, strict=False)
+            )
+            axes.plot(x, y, "+", color=CONTOUR, markersize=8)
+        axes.set_xlabel(f"{low:.3g} to {high:.3g}", fontsize=7, color=INK, labelpad=2)
+    elif drawn.channels is not None:
+        gates = drawn.channels[row]
+        axes.plot(gates, linewidth=0.6, color=COLOURS[1])
+        axes.set(ylim=(0, 1), xlim=(0, max(len(gates) - 1, 1)))
+        axes.set_xlabel(f"{gates.min():.2f} to {gates.max():.2f}", fontsize=7, color=INK, labelpad=2)
