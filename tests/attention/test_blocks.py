@@ -34,7 +34,9 @@ def test_keeps_shape_and_is_finite(name: str, shape: tuple[int, int, int, int]) 
 
 @pytest.mark.parametrize("name", list_attention())
 def test_images_of_a_batch_do_not_mix(name: str) -> None:
-    block, x = randomised(name, 32).eval(), torch.randn(4, 32, 6, 5)
+    # Seeded: where a norm over few hidden units is nearly constant, float32 rounding is magnified.
+    x = torch.randn(4, 32, 6, 5, generator=torch.Generator().manual_seed(0))
+    block = randomised(name, 32).eval()
     one_by_one = torch.cat([block(image[None]) for image in x])
     torch.testing.assert_close(block(x), one_by_one)
 
@@ -61,7 +63,7 @@ def test_initialisation_comes_from_the_generator_alone(name: str) -> None:
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
 
 
-@pytest.mark.parametrize(("name", "gain"), [("se", 0.50), ("cbam", 0.25), ("gc", 1.0)])
+@pytest.mark.parametrize(("name", "gain"), [("se", 0.50), ("cbam", 0.25), ("gc", 1.0), ("triplet", 0.51)])
 def test_initial_gain_is_the_originals(name: str, gain: float) -> None:
     # ||out|| / ||in|| of N(0, 1) at 64 channels, measured on the authors' code.
     x = torch.randn(8, 64, 16, 16, generator=torch.Generator().manual_seed(0))
