@@ -27,7 +27,7 @@ MECHANISMS = ("cbam", "triplet", "gc", "se")
 STAGES = ((64, 56), (128, 28), (256, 14), (512, 7))  # channels, side
 PRECISIONS = (torch.float32, torch.bfloat16)
 FORMATS = {"channels_last": torch.channels_last, "NCHW": torch.contiguous_format}
-BATCH, STEP_PIXELS, STEP_ROUNDS = 32, 112, 7
+BATCH, STEP_PIXELS, STEP_ROUNDS = 32, 64, 5
 
 
 def training_pass(form: Callable[[Tensor], Tensor], x: Tensor, above: Tensor) -> None:
@@ -110,25 +110,32 @@ def step_ratio(name: str, dtype: torch.dtype) -> None:
     print(f"resnet18+{name:8} {str(dtype)[6:]:8}  {summary(ratios)} of the plain step", flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rounds", type=int, default=20, help="interleaved pairs of passes in a row of the table")
-    parser.add_argument("--compile", action="store_true", help="also measure our blocks under torch.compile")
-    parser.add_argument("--only", choices=MECHANISMS, nargs="+", default=list(MECHANISMS))
-    options = parser.parse_args()
-    print(f"times as fast as the textbook form, batch {BATCH}, {options.rounds} pairs by turns; {conditions()}")
+def print_blocks(names: list[str], rounds: int, compiled: bool) -> None:
+    """Prints the table of blocks, with a mechanism's median over stages and precisions below its rows."""
+    print(f"times as fast as the textbook form, batch {BATCH}, {rounds} pairs by turns; {conditions()}")
     print("block    stage         precision format         ratio  of single pairs          memory kept")
     for layout in FORMATS:
-        for name in options.only:
+        for name in names:
             ratios = [
-                block_ratios(name, stage, dtype, layout, options.rounds, compiled=False)
+                block_ratios(name, stage, dtype, layout, rounds, compiled=False)
                 for stage in range(len(STAGES))
                 for dtype in PRECISIONS
             ]
             print(f"{name} {layout}: median {statistics.median(ratios):.2f}, least {min(ratios):.2f}", flush=True)
-            if options.compile and layout == "channels_last":
+            if compiled and layout == "channels_last":
                 for stage in range(len(STAGES)):
-                    block_ratios(name, stage, torch.float32, layout, options.rounds, compiled=True)
+                    block_ratios(name, stage, torch.float32, layout, rounds, compiled=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=20, help="interleaved pairs of passes in a row of the table")
+    parser.add_argument("--compile", action="store_true", help="also measure our blocks under torch.compile")
+    parser.add_argument("--steps-only", action="store_true", help="leave out the table of blocks")
+    parser.add_argument("--only", choices=MECHANISMS, nargs="+", default=list(MECHANISMS))
+    options = parser.parse_args()
+    if not options.steps_only:
+        print_blocks(options.only, options.rounds, options.compile)
     print(f"training step of ResNet-18, batch {BATCH}, {STEP_PIXELS} px, {STEP_ROUNDS} pairs by turns")
     for name in options.only:
         for dtype in PRECISIONS:

@@ -43,8 +43,10 @@ def pays_for(x: Tensor) -> bool:
 
 
 def pays_for_channel_gates(x: Tensor) -> bool:
-    """As `pays_for`; of images that lie channel after channel only those whose channels are not too short (10 x 10)."""
-    return pays_for(x) and (x.is_contiguous(memory_format=torch.channels_last) or x[0, 0].numel() >= 100)
+    """As `pays_for`; where images lie channel after channel, each must be long enough, which took 512 bytes to pay."""
+    return pays_for(x) and (
+        x.is_contiguous(memory_format=torch.channels_last) or x[0, 0].numel() * x.dtype.itemsize >= 512
+    )
 
 
 def mean_of_positions(x: Tensor) -> tuple[Tensor, Tensor]:

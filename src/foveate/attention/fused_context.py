@@ -36,7 +36,7 @@ class _Context(Function):
             part = exact(part, scratch)  # (n, HW, C)
             maps.append(torch.softmax(torch.bmm(part, column.expand(len(part), -1, -1)) + bias, dim=1))
             contexts.append(torch.bmm(maps[-1].transpose(1, 2), part))
-        ctx.save_for_backward(x, weight, torch.cat(maps))  # (N, HW, 1)
+        ctx.save_for_backward(x, weight, torch.cat(maps).to(x.dtype))  # (N, HW, 1)
         return x, torch.cat(contexts).squeeze(1).to(x.dtype)
 
     @staticmethod
@@ -50,7 +50,7 @@ class _Context(Function):
         for part, given, weights, dpooled, out in steps(
             images(x), images(above), attention, dcontext[:, None].to(scratch.dtype), images(dx)
         ):
-            part = exact(part, scratch)
+            part, weights = exact(part, scratch), weights.to(scratch.dtype)
             similar = torch.bmm(part, dpooled.transpose(1, 2))  # (n, HW, 1)
             dlogits = weights * (similar - (weights * similar).sum(1, keepdim=True))
             dweight += torch.bmm(dlogits.transpose(1, 2), part).sum(0)
