@@ -43,7 +43,7 @@ def choose(panel: Panel) -> list[int]:
 def attention_figure(panel: Panel, columns: list[int], model: str, blocks: dict[str, Drawn]) -> Figure:
     """A row an image: the image, its Grad-CAM, and a picture a block. `blocks`: by place, maps in `columns`' order."""
     side, gap, text, left = 1.25, 0.1, 0.34, 0.85
-    caption = textwrap.wrap(CAPTION, width=max(70, round(18 * (2 + len(blocks)))))
+    caption = textwrap.wrap(CAPTION, width=28 * (2 + len(blocks)))
     width = left + (2 + len(blocks)) * (side + gap)
     head = 0.62
     height = head + len(columns) * (side + text) + 0.25 + 0.15 * len(caption)
