@@ -22,10 +22,10 @@ class ResidualAttention(Attention):
         y = (1 + M(x)) * T(x)
 
     The trunk T is what a stage of the network does after its first residual block (`forward(x, trunk)`), or x
-    itself where the block stands alone. The mask M goes down `downs` times (3x3 max-pooling of stride 2, then a residual
-    unit), up again by bilinear interpolation with skip connections, and ends in two 1x1 convolutions and one of
-    the paper's normalisations: "mixed" (sigmoid), "channel" (L2 over the channels) or "spatial" (standardised over
-    the positions, then sigmoid). Units are pre-activation bottlenecks of C/4.
+    itself where the block stands alone. The mask M goes down `downs` times (3x3 max-pooling of stride 2, then a
+    residual unit), up again by bilinear interpolation with skip connections, and ends in two 1x1 convolutions and
+    one of the paper's normalisations: "mixed" (sigmoid), "channel" (L2 over the channels) or "spatial"
+    (standardised over the positions, then sigmoid). Units are pre-activation bottlenecks of C/4.
 
     It is the paper's branch around another network's stages, not the Residual Attention Network itself; there are
     no weights of it to load. Interpolation is to the skip connection's size, so any image size works.
