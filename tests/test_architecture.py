@@ -37,6 +37,7 @@ TORCH_FILES = {
     "data/batches.py",
     "data/augment.py",
     "evaluation/predict.py",
+    "explanation/attention_maps.py",
     "explanation/cam.py",
     "pipeline.py",
 }

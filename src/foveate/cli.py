@@ -130,11 +130,16 @@ def report(out: Out, quiet: Quiet = False) -> None:
 
 
 @app.command()
-def models() -> None:
-    """List the models and their number of parameters."""
+def models(
+    names: Annotated[str, typer.Option("--models", help="Such as resnet18,resnet50+cbam.")] = "all",
+    pixels: Annotated[int, typer.Option(help="Side of the square input.")] = 224,
+    time: Annotated[bool, typer.Option(help="Measure training steps: a minute or two.")] = True,
+    device: Device = "auto",
+) -> None:
+    """List the models: parameters, FLOPs, activation memory, initial gain, step time relative to the first."""
     from foveate import commands
 
-    commands.models()
+    commands.models(names, pixels, time, device)
 
 
 @app.command()

@@ -80,17 +80,35 @@ def stage(name: str, out: Path, device: str, quiet: bool) -> None:
     console.out.print(f"report: {page}" if page else done, markup=False)
 
 
-def models() -> None:
+def models(names: str, pixels: int, timed: bool, device: str) -> None:
     """`foveate models`."""
-    from foveate.models import create_model
+    with console.errors_for_people():
+        if pixels < 33:
+            raise UsageError(f"--pixels must be at least 33, not {pixels}.")
+        from foveate.models.profile import profile
+        from foveate.training import acceleration
 
-    table = Table("model", "parameters", "more than the baseline", box=None, pad_edge=False)
-    baseline = 0
-    for name in ("resnet18", *(f"resnet18+{attention}" for attention in list_attention())):
-        count = sum(parameter.numel() for parameter in create_model(name).parameters())
-        baseline = baseline or count
-        table.add_row(name, f"{count:,}", f"{(count - baseline) / baseline:.2%}")
+        every = ["resnet18", *(f"resnet18+{attention}" for attention in list_attention())]
+        chosen = every if names == "all" else [name.strip() for name in names.split(",") if name.strip()]
+        if not chosen:
+            raise UsageError("--models names no model.")
+        rows = profile(chosen, pixels, timed, acceleration.resolve_device(device))
+    table = Table("model", box=None, pad_edge=False)
+    for title in ("parameters", "added", "GFLOPs", "activations", "gain", *(["step"] if timed else [])):
+        table.add_column(title, justify="right")
+    first = rows[0].parameters
+    for row in rows:
+        cells = [f"{row.parameters:,}", f"{(row.parameters - first) / first:+.2%}", f"{row.flops / 1e9:.2f}"]
+        cells += [f"{row.activation_bytes / 2**20:.1f} MiB", "" if row.gain is None else f"{row.gain:.2f}"]
+        table.add_row(row.model, *cells, *([f"{row.step:.2f}"] if row.step is not None else []))
     console.out.print(table)
+    console.out.print(
+        f"One image of {pixels} pixels, forward: GFLOPs (two a multiplication with addition), float32 activations kept "
+        "for the backward pass.\nGain: what a block makes of its input's norm as it is initialised; where it is not 1, "
+        "the residual branch starts weaker or stronger than the baseline's."
+        + (f"\nStep: time of a training step over {rows[0].model}'s, float32, on this machine." if timed else ""),
+        markup=False,
+    )
 
 
 def export(run_folder: Path, to: str, out: Path | None) -> None:
