@@ -48,7 +48,9 @@ def test_a_folder_to_its_report(images: Path, tmp_path: Path) -> None:
     (images / "notes.txt").write_text("scanner 3")
     ended = foveate("run", "--data", images, *SMALL, cwd=tmp_path)
     out = tmp_path / "foveate-images"
-    assert ended.stdout.strip() == f"report: {Path('foveate-images/report/index.html')}"
+    means, report = ended.stdout.strip().splitlines()
+    assert means.startswith("images: mean AUC in per cent: ResNet-18 ")
+    assert report == f"report: {Path('foveate-images/report/index.html')}"
     assert "notes.txt" in ended.stderr
     results = pd.read_csv(out / "results.csv")
     assert len(results) == 4
@@ -152,4 +154,6 @@ def test_dry_run_writes_nothing(images: Path, tmp_path: Path) -> None:
 def test_help_and_version() -> None:
     assert "run" in foveate("--help").stdout
     assert foveate("--version").stdout.startswith("foveate 0.")
-    assert "11,177,538" in foveate("models").stdout
+    table = foveate("models", "--models", "resnet18,resnet18+se", "--pixels", "64", "--no-time").stdout
+    assert "11,177,538" in table
+    assert "+0.80%" in table

@@ -38,7 +38,7 @@ def data(tmp_path: Path) -> Batches:
 
 
 def model(name: str = "resnet18") -> ResNet:
-    return create_model(name, generator=torch.Generator().manual_seed(0))
+    return create_model(name, pixels=40, generator=torch.Generator().manual_seed(0))
 
 
 def training(tmp_path: Path, **recipe: object) -> Training:
@@ -77,8 +77,14 @@ def test_equals_a_textbook_loop(tmp_path: Path, data: Batches) -> None:
         torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-5, msg=name)
 
 
-@pytest.mark.parametrize("name", ["resnet18", *(f"resnet18+{attention}" for attention in list_attention())])
-@pytest.mark.parametrize("stop_after", [1, 3, 5])
+@pytest.mark.parametrize(
+    ("name", "stop_after"),
+    [
+        *(("resnet18+cbam", stop_after) for stop_after in (1, 5)),
+        *(("resnet18", stop_after) for stop_after in (1, 3, 5)),
+        *((f"resnet18+{attention}", 3) for attention in list_attention()),
+    ],
+)
 def test_interrupted_and_resumed_is_the_same_to_the_bit(
     tmp_path: Path, data: Batches, name: str, stop_after: int
 ) -> None:
@@ -158,3 +164,25 @@ def test_damaged_checkpoint(tmp_path: Path, data: Batches) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(FoveateError, match=r"cannot go on from .*checkpoint\.pt"):
         train(model(), data, training(tmp_path), half)
+
+
+def test_what_authors_train_without_weight_decay_is_trained_so(tmp_path: Path, data: Batches) -> None:
+    # With no gradient and no momentum, a step multiplies what decays by 1 - rate * decay, and leaves the rest.
+    network = model("resnet18+srm")
+    groups = loop._by_weight_decay(network, 0.5)
+    assert [group["weight_decay"] for group in groups] == [0.5, 0.0]
+    without = {id(parameter) for parameter in groups[1]["params"]}
+    named = {name for name, parameter in network.named_parameters() if id(parameter) in without}
+    assert named == {
+        f"layer{stage}.{block}.attention.{part}"
+        for stage in (1, 2, 3, 4)
+        for block in (0, 1)
+        for part in ("weight", "norm.weight", "norm.bias")
+    }
+    assert len(loop._by_weight_decay(model(), 0.5)) == 1
+
+
+def test_a_last_batch_of_one_is_refused_before_training(tmp_path: Path, data: Batches) -> None:
+    with pytest.raises(FoveateError, match=r"22 training images leave one .* StyleRecalibration cannot train"):
+        train(model("resnet18+srm"), data, training(tmp_path, batch_size=7), half)
+    train(model("resnet18+eca"), data, training(tmp_path, batch_size=7, epochs=1), half)
