@@ -22,11 +22,14 @@ ROUNDS = 9
 
 
 def main() -> None:
-    print(f"evaluation pass with and without heat-maps, {IMAGES} images, {ROUNDS} rounds by turns; {conditions()}")
+    print(
+        f"evaluation pass with and without heat-maps, {IMAGES} images ({IMAGES // 4} at 224 px), {ROUNDS} rounds by turns; {conditions()}"
+    )
     with tempfile.TemporaryDirectory() as folder:
         for name, pixels in (("resnet18", 100), ("resnet18", 224), ("resnet18+cbam", 224)):
             pack = synthetic_pack(Path(folder), pixels)
-            data = Batches(pack, pack.index.cases, "split.csv", torch.device("cpu"))
+            cases = pack.index.cases[: IMAGES if pixels < 200 else IMAGES // 4]  # 64 large ones are one whole batch
+            data = Batches(pack, cases, "split.csv", torch.device("cpu"))
             model = create_model(name).on(torch.device("cpu"))
             with_maps, without = by_turns(
                 partial(predict, model, data, explain=grad_cam), partial(predict, model, data), ROUNDS
