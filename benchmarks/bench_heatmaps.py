@@ -22,9 +22,7 @@ ROUNDS = 9
 
 
 def main() -> None:
-    print(
-        f"evaluation pass with and without heat-maps, {IMAGES} images ({IMAGES // 4} at 224 px), {ROUNDS} rounds by turns; {conditions()}"
-    )
+    print(f"evaluation pass with and without heat-maps, {ROUNDS} rounds by turns; {conditions()}")
     with tempfile.TemporaryDirectory() as folder:
         for name, pixels in (("resnet18", 100), ("resnet18", 224), ("resnet18+cbam", 224)):
             pack = synthetic_pack(Path(folder), pixels)
@@ -35,7 +33,7 @@ def main() -> None:
                 partial(predict, model, data, explain=grad_cam), partial(predict, model, data), ROUNDS
             )
             ratios = [one / other for one, other in zip(with_maps, without, strict=True)]
-            print(f"{name:14} {pixels:3} px  ratio {summary(ratios)}")
+            print(f"{name:14} {pixels:3} px, {len(cases)} images  ratio {summary(ratios)}")
 
 
 if __name__ == "__main__":
