@@ -99,6 +99,16 @@ class Recipe(_Strict):
         return () if value in (None, "none") else value
 
 
+class Evaluation(_Strict):
+    """How runs are judged and compared; see docs/numbers.md."""
+
+    design: Literal["auto", "nested", "factorial"] = "auto"  # auto: factorial where the runs' records license it
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    threshold: Literal["youden"] | Annotated[float, Field(gt=0, le=1)] = "youden"  # or a sensitivity to reach
+    prevalence: Annotated[float, Field(gt=0, lt=1)] | None = None  # at which PPV, NPV, ... are given as well
+    bootstrap: Annotated[int, Field(ge=0)] = 2000  # samples of patients, where patients are known; 0 for none
+
+
 class Study(_Strict):
     """Everything that decides the numbers of a study."""
 
@@ -112,6 +122,7 @@ class Study(_Strict):
     skip_unreadable: bool = False
     images: Images = Images()
     recipe: Recipe = Recipe()
+    evaluation: Evaluation = Evaluation()
     models: Annotated[dict[str, Model], Field(min_length=1)]  # the first is the baseline
     datasets: Annotated[dict[str, Dataset], Field(min_length=1)]
     precision: Precision = "auto"
@@ -275,5 +286,7 @@ def _keys_at(location: list[str]) -> list[str]:
             return list(Model.model_fields)
         case ["images"]:
             return list(Images.model_fields)
+        case ["evaluation"]:
+            return list(Evaluation.model_fields)
         case _:
             return list(Recipe.model_fields)

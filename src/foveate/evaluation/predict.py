@@ -12,6 +12,7 @@ from torch import Tensor
 from foveate.data.batches import Batches
 from foveate.errors import FoveateError
 from foveate.evaluation.metrics import auc, softmax
+from foveate.evaluation.results import Undefined
 from foveate.models.resnet import ResNet
 
 # (features before pooling, head's weight, target class) -> raw maps; explanation.cam.grad_cam is one
@@ -50,6 +51,7 @@ def predict(
 
 
 def validation_auc(model: ResNet, data: Batches, precision: str) -> float:
-    """AUC of the last class, to watch a training."""
+    """AUC of the last class, to watch a training; NaN where it is undefined."""
     logits, _ = predict(model, data, precision=precision)
-    return auc(data.labels.cpu().numpy() == logits.shape[1] - 1, softmax(logits)[:, -1])
+    value = auc(data.labels.cpu().numpy() == logits.shape[1] - 1, softmax(logits)[:, -1])
+    return float("nan") if isinstance(value, Undefined) else value

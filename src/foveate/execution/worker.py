@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,19 @@ import numpy as np
 import pandas as pd
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 
 import foveate
 from foveate import runs
 from foveate.data.batches import Batches
 from foveate.data.pack import Pack
 from foveate.data.prepare import pack_of, split_file
-from foveate.data.split import TRAIN, VALIDATION
+from foveate.data.split import TRAIN, TUNING, VALIDATION
 from foveate.errors import FoveateError
 from foveate.evaluation.metrics import auc, softmax
 from foveate.evaluation.predict import predict, validation_auc
+from foveate.evaluation.results import defined
+from foveate.evaluation.scores import TUNING as TUNING_FILE
 from foveate.explanation.cam import TAP, grad_cam
 from foveate.explanation.heatmaps import Heatmaps
 from foveate.models import load_model, load_weights, model_of
@@ -80,13 +83,17 @@ def train_run(
 
 
 def evaluate_run(folder: StudyFolder, run: Run, device: torch.device, advance: Advance = lambda images: None) -> None:
-    """Score the validation part in float32, and keep its heat-maps for the true classes."""
+    """Score the validation part in float32, and keep its heat-maps for the true classes.
+
+    Where an archive has a tuning part, that is scored too: a threshold may be chosen on it.
+    """
     place, pack = folder.run(run), pack_of(folder, run.subject)
     if is_evaluated(folder, run):
         return
     torch.set_num_threads(folder.study.threads or acceleration.default_threads())
     split = split_file(folder.study, run.repeat)
-    cases = cases_by_part(folder.data(run.subject) / split)[VALIDATION]
+    parts = cases_by_part(folder.data(run.subject) / split)
+    cases = parts[VALIDATION]
     trained = load_model(place)
     network = trained.network.on(device)
     data = Batches(pack, cases, split, device)
@@ -95,19 +102,35 @@ def evaluate_run(folder: StudyFolder, run: Run, device: torch.device, advance: A
     labels, names = data.labels.cpu().numpy(), trained.classes
 
     probabilities = softmax(logits)
-    table = pd.DataFrame({"case": cases, "part": VALIDATION, "label": [names[label] for label in labels]})
-    for column, name in enumerate(names):
-        table[f"p_{name}"] = probabilities[:, column]
-    runs.write_text(place / "predictions.csv", table.to_csv(index=False))
+    runs.write_text(place / "predictions.csv", _predictions(cases, VALIDATION, labels, names, probabilities))
+    if parts.get(TUNING):
+        others = Batches(pack, parts[TUNING], split, device)
+        tuned = softmax(predict(network, others)[0])
+        text = _predictions(parts[TUNING], TUNING, others.labels.cpu().numpy(), names, tuned)
+        runs.write_text(place / TUNING_FILE, text)
     Heatmaps(np.array(cases), labels.astype(np.int64), raw, logits, TAP).save(place / "heatmaps.npz")
     positive = labels == len(names) - 1
     metrics = {
-        "auc": auc(positive, probabilities[:, -1]),
+        "auc": defined(auc(positive, probabilities[:, -1])),
         "accuracy": float((probabilities.argmax(1) == labels).mean()),
         "cases": len(cases),
         "positives": int(positive.sum()),
     }
     runs.write_json(place / "metrics.json", metrics)
+
+
+def _predictions(
+    cases: list[str],
+    part: str,
+    labels: NDArray[np.int64],
+    names: Sequence[str],
+    probabilities: NDArray[np.float64],
+) -> str:
+    """predictions.csv: case, part, label and each class's probability."""
+    table = pd.DataFrame({"case": cases, "part": part, "label": [names[label] for label in labels]})
+    for column, name in enumerate(names):
+        table[f"p_{name}"] = probabilities[:, column]
+    return table.to_csv(index=False)
 
 
 def new_model(folder: StudyFolder, run: Run) -> ResNet:

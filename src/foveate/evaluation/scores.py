@@ -1,0 +1,169 @@
+"""The scores that are compared: of a study's runs, or of anybody's models from one table."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foveate.errors import FoveateError
+from foveate.runs import Run, StudyFolder
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+COLUMNS = ("case", "label", "model", "repeat", "score")
+TUNING = "tuning.csv"  # a run's predictions on the tuning part, where a study has one
+
+
+@dataclass(frozen=True)
+class RunScores:
+    """One run's scores of its validation cases."""
+
+    model: str
+    repeat: int
+    cases: NDArray[np.str_]  # (n,)
+    labels: Bools  # (n,) True for diseased
+    scores: Floats  # (n,) higher for disease
+    patients: NDArray[np.str_] | None = None  # (n,); None where they are not known
+    tuning: tuple[Bools, Floats] | None = None  # labels and scores of other cases, to choose a threshold on
+    probabilities: bool = True  # whether the scores are probabilities of disease
+
+
+def of_study(folder: StudyFolder, evaluated: Sequence[Run]) -> list[RunScores]:
+    """The scores of a study's evaluated runs, of one data set or several, in the given order."""
+    patients = {run.subject: _patients(folder.data(run.subject) / "manifest.csv") for run in evaluated}
+    found = []
+    for run in evaluated:
+        place = folder.run(run)
+        cases, labels, scores = _predictions(place / "predictions.csv")
+        known = patients[run.subject]
+        of = None if known is None else np.array([known.get(case, f"case {case}") for case in cases.tolist()])
+        tuning = _predictions(place / TUNING)[1:] if (place / TUNING).is_file() else None
+        found.append(RunScores(run.model, run.repeat, cases, labels, scores, of, tuning))
+    return found
+
+
+def _predictions(path: Path) -> tuple[NDArray[np.str_], Bools, Floats]:
+    """Cases, whether they are positive, and their scores; the positive class is the last column."""
+    table = pd.read_csv(path, dtype={"case": str, "label": str}, keep_default_na=False)
+    column = str(table.columns[-1])
+    positive = (table["label"] == column.removeprefix("p_")).to_numpy(dtype=bool)
+    return table["case"].to_numpy(dtype=str), positive, table[column].to_numpy(dtype=np.float64)
+
+
+def _patients(manifest: Path) -> dict[str, str] | None:
+    """Case -> patient, of the cases that have one; None where none has."""
+    if not manifest.is_file():
+        return None
+    table = pd.read_csv(manifest, dtype=str, keep_default_na=False, usecols=lambda name: name in ("case", "patient"))
+    if "patient" not in table or not (table["patient"] != "").any():
+        return None
+    known = table[table["patient"] != ""]
+    return dict(zip(known["case"], known["patient"], strict=True))
+
+
+def from_table(path: Path) -> list[RunScores]:
+    """The runs of a CSV with the columns case, label, model, repeat, score and optionally patient, a row a score.
+
+    `label` has two values: 0 and 1, or two words of which the later in the alphabet is disease. All runs must have
+    scored the same cases. Raises FoveateError that names the file, the row or run, and what would be right.
+    """
+    table = _read(path)
+    positive = _positive_label(table["label"].tolist(), path)
+    repeated = table.duplicated(["case", "model", "repeat"])
+    if repeated.any():
+        row = table[repeated].iloc[0]
+        raise FoveateError(
+            f"{path}, line {int(repeated.to_numpy().argmax()) + 2}: case {row['case']} stands twice in repeat "
+            f"{row['repeat']} of {row['model']}; a run scores a case once."
+        )
+    for column, what in (("label", "label"), ("patient", "patient")):
+        if column in table and (table.groupby("case")[column].nunique() > 1).any():
+            case = table.groupby("case")[column].nunique().idxmax()
+            raise FoveateError(f"{path}: case {case} has more than one {what}; a case has one in all its rows.")
+    whole: set[str] = set(table["case"])
+    found = []
+    for (model, repeat), rows in table.groupby(["model", "repeat"], sort=False):
+        lacking = whole - set(rows["case"])
+        if lacking:
+            raise FoveateError(
+                f"{path}: repeat {repeat} of {model} has no score for {len(lacking)} of {len(whole)} cases, such as "
+                f"{min(lacking)}; all runs must score the same cases."
+            )
+        rows = rows.sort_values("case")
+        scores = rows["score"].to_numpy(dtype=np.float64)
+        patients = rows["patient"].to_numpy(dtype=str) if "patient" in rows else None
+        if patients is not None:
+            patients = np.where(patients == "", np.char.add("case ", rows["case"].to_numpy(dtype=str)), patients)
+        found.append(
+            RunScores(
+                str(model),
+                int(str(repeat)),
+                rows["case"].to_numpy(dtype=str),
+                (rows["label"] == positive).to_numpy(dtype=bool),
+                scores,
+                patients,
+                probabilities=bool(((table["score"] >= 0) & (table["score"] <= 1)).all()),
+            )
+        )
+    return found
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    except OSError as error:
+        raise FoveateError(f"cannot read {path}: {error.strerror or error}.") from error
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise FoveateError(
+            f"{path} is no table: a CSV file with the columns {', '.join(COLUMNS)} is needed."
+        ) from error
+    lacking = [name for name in COLUMNS if name not in table]
+    if lacking:
+        raise FoveateError(
+            f"{path} has no column {lacking[0]!r}: it needs {', '.join(COLUMNS)}, and may have patient. "
+            f"It has {', '.join(map(str, table.columns))}."
+        )
+    if table.empty:
+        raise FoveateError(f"{path} has no rows: one for each case, model and repeat is needed.")
+    scores = pd.to_numeric(table["score"], errors="coerce")
+    wrong = ~np.isfinite(scores.to_numpy(dtype=np.float64))
+    _refuse(path, table, wrong, "score", "a finite number")
+    _refuse(path, table, ~table["repeat"].str.fullmatch(r"\d+").to_numpy(dtype=bool), "repeat", "a whole number")
+    for name in ("case", "label", "model"):
+        _refuse(path, table, (table[name].str.strip() == "").to_numpy(dtype=bool), name, "a name")
+    return table.assign(score=scores, repeat=table["repeat"].astype(int))
+
+
+def _refuse(path: Path, table: pd.DataFrame, wrong: Bools, column: str, right: str) -> None:
+    if wrong.any():
+        row = int(wrong.argmax())
+        more = f" ({int(wrong.sum())} such rows)" if wrong.sum() > 1 else ""
+        raise FoveateError(f"{path}, line {row + 2}: {column} {table[column].iloc[row]!r} is not {right}{more}.")
+
+
+def _positive_label(labels: list[str], path: Path) -> str:
+    names = sorted(set(labels))
+    if len(names) != 2:
+        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        raise FoveateError(
+            f"{path}: the labels must be two, such as 0 and 1 (diseased), not {len(names)} ({shown}). "
+            "For more classes, compare one of them against all others."
+        )
+    return names[1]
+
+
+def stacked(found: Sequence[RunScores], models: Sequence[str], repeats: Sequence[int]) -> Floats:
+    """Scores (models, runs, cases) of runs that scored the same cases in the same order."""
+    by_run = {(run.model, run.repeat): run.scores for run in found}
+    return np.array([[by_run[model, repeat] for repeat in repeats] for model in models])
+
+
+def same_cases(found: Sequence[RunScores]) -> bool:
+    return all(np.array_equal(run.cases, found[0].cases) for run in found)
