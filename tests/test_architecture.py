@@ -28,6 +28,7 @@ LEVEL = {
     "execution": 7,
     "pipeline": 8,
     "overrides": 8,
+    "scores": 8,
     "console": 8,
     "commands": 9,
     "cli": 10,
@@ -47,11 +48,12 @@ WITHOUT_TORCH = {
     "foveate.commands",
     "foveate.data.prepare",
     "foveate.evaluation.compare",
-    "foveate.evaluation.metrics",
+    "foveate.evaluation.study",
     "foveate.explanation.figures",
     "foveate.explanation.localisation",
     "foveate.report.html",
-    "foveate.report.tables",
+    "foveate.report.table_files",
+    "foveate.scores",
 }
 BLOCK_TORCH = """
 import sys
@@ -116,6 +118,11 @@ def test_every_room_has_a_level() -> None:
 @pytest.mark.parametrize("module", sorted(WITHOUT_TORCH))
 def test_imports_without_torch(module: str) -> None:
     subprocess.run([sys.executable, "-c", f"{BLOCK_TORCH}\nimport {module}"], check=True)
+
+
+def test_every_public_statistic_is_there_without_torch() -> None:
+    code = "from foveate import evaluation; [getattr(evaluation, name) for name in evaluation.__all__]"
+    subprocess.run([sys.executable, "-c", f"{BLOCK_TORCH}\n{code}"], check=True)
 
 
 def test_the_block_blocks() -> None:

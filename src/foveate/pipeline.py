@@ -21,7 +21,8 @@ from foveate.data.classes import two_classes
 from foveate.data.prepare import is_prepared, pack_of, prepare, source_of, split_file
 from foveate.data.sources import Source, read_source
 from foveate.errors import FoveateError, UsageError
-from foveate.evaluation.compare import collect_results, compare_models
+from foveate.evaluation.scores import TUNING
+from foveate.evaluation.study import TABLES, evaluate_study
 from foveate.execution import local, worker
 from foveate.execution.plan import decoded, work
 from foveate.models import load_model, model_of, read_weights
@@ -149,17 +150,19 @@ def train(folder: StudyFolder, device: torch.device, progress: Progress) -> None
 
 
 def evaluate(folder: StudyFolder, device: torch.device, progress: Progress) -> None:
-    """Score every trained run, and write results.csv and comparison.csv."""
+    """Score every trained run, and write results.csv, measures.csv, comparison.csv and tests.csv."""
     trained = _trained(folder, progress)
     pending = [run for run in trained if not worker.is_evaluated(folder, run)]
     local.carry_out(folder, pending, device, progress.advance, progress.announce)
-    inputs = [folder.run(run) / "metrics.json" for run in trained]
-    outputs = [folder.path / "results.csv", folder.path / "comparison.csv"]
-    with _stage(folder, "evaluate", inputs, outputs) as needed:
+    inputs = [folder.run(run) / name for run in trained for name in ("predictions.csv", TUNING, "run.json")]
+    outputs = [folder.path / f"{name}.csv" for name in TABLES]
+    with _stage(folder, "evaluate", inputs, outputs, folder.study.evaluation) as needed:
         if needed:
-            results = collect_results(folder, trained)
-            runs.write_text(outputs[0], results.to_csv(index=False))
-            runs.write_text(outputs[1], compare_models(results, folder.study.baseline).to_csv(index=False))
+            tables, notes = evaluate_study(folder, trained)
+            for name, table in tables.items():
+                runs.write_text(folder.path / f"{name}.csv", table.to_csv(index=False))
+            for note in notes:
+                progress.note(note)
 
 
 def explain(folder: StudyFolder, progress: Progress) -> None:
@@ -168,7 +171,8 @@ def explain(folder: StudyFolder, progress: Progress) -> None:
     from foveate.explanation.localisation import score_study
 
     evaluated = _evaluated(folder)
-    inputs = [folder.path / "results.csv", *(folder.run(run) / "heatmaps.npz" for run in evaluated)]
+    inputs = [folder.path / name for name in ("results.csv", "comparison.csv")]
+    inputs += [folder.run(run) / "heatmaps.npz" for run in evaluated]
     with _stage(folder, "explain", inputs, [folder.figures]) as needed:
         if needed:
             progress.announce("scoring and drawing heat-maps")
@@ -206,12 +210,13 @@ def draw_attention(folder: StudyFolder, device: torch.device, progress: Progress
 
 
 def report(folder: StudyFolder, progress: Progress) -> Path:
-    """Write the tables and the page; the page's path."""
+    """Write the tables, the page and what goes beside it; the page's path."""
+    from foveate.report.documents import write_documents
     from foveate.report.html import write_report
-    from foveate.report.tables import write_all
+    from foveate.report.table_files import write_all
 
     _evaluated(folder)
-    inputs = [folder.path / name for name in ("study.yaml", "results.csv", "comparison.csv", "localisation.csv")]
+    inputs = [folder.path / name for name in ("study.yaml", "localisation.csv", *(f"{name}.csv" for name in TABLES))]
     inputs += sorted(folder.path.glob("data/*/audit.json"))
     inputs += [path for kind in ("json", "csv", "npz") for path in sorted(folder.path.glob(f"runs/*/*/*/*.{kind}"))]
     with _stage(folder, "report", inputs, [folder.report, folder.tables]) as needed:
@@ -219,6 +224,7 @@ def report(folder: StudyFolder, progress: Progress) -> Path:
             progress.announce("writing the report")
             write_all(folder)
             write_report(folder)
+            write_documents(folder)
     return folder.report
 
 
@@ -246,11 +252,13 @@ def _evaluated(folder: StudyFolder) -> list[Run]:
 
 
 @contextlib.contextmanager
-def _stage(folder: StudyFolder, name: str, inputs: Iterable[Path], outputs: Iterable[Path]) -> Iterator[bool]:
+def _stage(
+    folder: StudyFolder, name: str, inputs: Iterable[Path], outputs: Iterable[Path], *more: object
+) -> Iterator[bool]:
     """Whether a stage has work to do; once the block ends well, that is recorded."""
     record = folder.path / "stages.json"
     done: dict[str, str] = runs.read_json(record) if record.is_file() else {}
-    state = runs.fingerprint(inputs, foveate.__version__)
+    state = runs.fingerprint(inputs, foveate.__version__, *more)
     needed = done.get(name) != state or not all(path.exists() for path in outputs)
     yield needed
     if needed:

@@ -117,10 +117,17 @@ def test_an_all_negative_map_becomes_a_blank_cell(tmp_path: Path) -> None:
     assert "4 × 4" in content.caption
 
 
+CHARTS = ("roc", "precision-recall", "calibration", "curves")
+
+
+def files(*names: str) -> set[str]:
+    return {f"{name}.{ending}" for name in names for ending in ("png", "svg")}
+
+
 def test_all_figures_of_a_whole_study(tmp_path: Path) -> None:
     folder = synthetic.build(tmp_path / "out", repeats=2)
     written = figures.draw_all(folder)
-    names = {f"mri-{name}.{ending}" for name in ("grid", "pair", "roc", "curves") for ending in ("png", "svg")}
+    names = files("mri-grid", "mri-pair", *(f"mri-{name}" for name in CHARTS), "forest")
     assert {path.name for path in written} == names
     assert {path.name for path in folder.figures.iterdir()} == names
     for path in written:
@@ -154,7 +161,7 @@ def test_missing_runs_leave_out_what_they_must(tmp_path: Path) -> None:
     assert content is not None
     assert content.models == ("resnet18+se", "resnet18+cbam")
     names = {path.name for path in figures.draw_all(folder)}
-    assert names == {f"mri-{name}.{ending}" for name in ("grid", "roc", "curves") for ending in ("png", "svg")}
+    assert names == files("mri-grid", *(f"mri-{name}" for name in CHARTS), "forest")
     colours = {of.model: of.colour for of in charts.series(folder, subject)}
     assert colours["resnet18+cbam"] == charts.COLOURS[2]
 

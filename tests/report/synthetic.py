@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 from foveate import runs
 from foveate.config import parse_study
 from foveate.data.phantom import phantom_image
+from foveate.evaluation.study import evaluate_study
 from foveate.explanation.heatmaps import Heatmaps
 from foveate.report.published import PUBLISHED
 from foveate.runs import Run, StudyFolder, Subject
@@ -56,16 +57,15 @@ def build(
     )
     folder = StudyFolder(path)
     folder.create(study)
-    results, localisation = [], []
+    evaluated, localisation = [], []
     for subject in runs.subjects(study):
         parts = _data(folder, subject, images, side, masks, classes)
         for run in [run for run in runs.grid(study) if run.subject == subject and run.key not in missing]:
-            row, scores = _run(folder, run, parts, map_side, classes)
-            results.append(row)
-            localisation += scores
-    frame = pd.DataFrame(results)
-    if results:
-        frame.to_csv(path / "results.csv", index=False)
+            localisation += _run(folder, run, parts, map_side, classes)
+            evaluated.append(run)
+    if evaluated:
+        for name, table in evaluate_study(folder, evaluated)[0].items():
+            table.to_csv(path / f"{name}.csv", index=False)
     if localisation:
         pd.DataFrame(localisation).to_csv(path / "localisation.csv", index=False)
     return folder
@@ -137,7 +137,7 @@ def _resized(pixels: NDArray[Any], side: int) -> NDArray[Any]:
 
 def _run(
     folder: StudyFolder, run: Run, parts: Parts, map_side: int, classes: tuple[str, str]
-) -> tuple[dict[str, object], list[dict[str, object]]]:
+) -> list[dict[str, object]]:
     cases, labels, masks = parts
     random = np.random.default_rng(runs.derive_seed(run.key))
     skill = SKILL[run.model]
@@ -183,8 +183,7 @@ def _run(
         "model": run.model,
         "repeat": run.repeat,
     }
-    row: dict[str, object] = {**names, **metrics, **counts, "epochs": epochs, "seconds": 61.5}
-    return row, _scores(names, cases, masks, raw, first=run.model == MODELS[0] and run.repeat == 1)
+    return _scores(names, cases, masks, raw, first=run.model == MODELS[0] and run.repeat == 1)
 
 
 def _maps(random: np.random.Generator, masks: NDArray[np.bool_], map_side: int, skill: float) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from foveate import runs
@@ -96,7 +97,12 @@ def test_what_a_clinician_reads(whole: tuple[str, Page]) -> None:
     _, page = whole
     text = " ".join(page.text.split())
     assert "over three runs of each model, ResNet-18 reached a mean AUC of" in text
-    assert "A mean of three runs without a statistical test proves nothing by itself" in text
+    assert "Runs of one and the same model lay up to" in text
+    assert "Holm’s adjustment for three comparisons" in text
+    assert (
+        "p is adjusted by Holm for all models of this table (Obuchowski-Rockette, runs as readers, factorial)" in text
+    )
+    assert "it prints others for ResNet-18 (93.68 in its table, the tests give 93.67)" in text
     assert "not a medical device" in text
     assert "significant" not in text.lower()
     assert "all images were put together and split at random, 80 % for training and 20 %" in text
@@ -109,6 +115,34 @@ def test_what_a_clinician_reads(whole: tuple[str, Page]) -> None:
     assert "12 min for 12 runs" in text
     assert "1 validation image is also in the training part, pixel for pixel." in text
     assert "not complete" not in text
+
+
+def test_the_sentences_to_quote_say_what_the_tables_say(tmp_path: Path) -> None:
+    folder = synthetic.build(tmp_path / "out", images=40)
+    text = " ".join(Page(write_report(folder).read_text("utf-8")).text.split())
+    compared = pd.read_csv(folder.path / "comparison.csv").set_index("model").loc["resnet18+cbam"]
+    low, high = (f"{100 * compared[end]:+.2f}".replace("-", "−") for end in ("ci_low", "ci_high"))
+    assert (
+        f"On mri (20 validation images), ResNet-18 + CBAM reached a mean AUC-ROC of {100 * compared['mean_auc']:.2f} %"
+        in text
+    )
+    assert f"(95 % CI {low} to {high}; p" in text
+    tests = pd.read_csv(folder.path / "tests.csv")
+    one = tests[(tests["quantity"] == "difference in one run") & (tests["model"] == "resnet18+se")].iloc[1]
+    value = f"{100 * one['estimate']:.2f}".replace("-", "−")
+    assert f"Difference in one runResNet-18 + SE, run 2{value}" in text  # cells side by side
+    assert "the smallest p" in text
+    assert "Sensitivity, chosen threshold" in text
+
+
+def test_over_data_sets_stand_a_forest_and_ranks(tmp_path: Path) -> None:
+    folder = synthetic.build(tmp_path / "out", datasets=("mri", "ct", "cxr"), repeats=2, images=20)
+    page = Page(write_report(folder).read_text("utf-8"))
+    text = " ".join(page.text.split())
+    assert "Mean rank over data sets" in text
+    assert "Smallest p that a test of the ranks can reach" in text
+    assert "ResNet-18 + GC (96.97 in its text, the tests give 96.87)" in text
+    assert any(str(svg["aria-label"]).startswith("Each model's difference") for svg in page.named("svg"))
 
 
 def test_heat_maps_are_a_table_with_words(whole: tuple[str, Page]) -> None:
@@ -124,7 +158,7 @@ def test_heat_maps_are_a_table_with_words(whole: tuple[str, Page]) -> None:
 
 def test_charts_change_with_the_page(whole: tuple[str, Page]) -> None:
     source, page = whole
-    assert len(page.named("svg")) == 4
+    assert len(page.named("svg")) == 7
     assert "currentColor" in source
     for colour in ("#1d2025", "#0072b2"):
         inside = [part for part in re.findall(r"<svg.*?</svg>", source, re.DOTALL) if colour in part]
@@ -180,7 +214,8 @@ def test_the_same_study_gives_the_same_page(tmp_path: Path) -> None:
 
 
 def row(model: str, *tests: float, delta: float | None = None) -> ModelResult:
-    return ModelResult(model, tests, sum(tests) / len(tests), None, delta, None, None)
+    mean = sum(tests) / len(tests)
+    return ModelResult(model, tests, mean, None, delta, None, None, None, "", None, None, ())
 
 
 def test_the_answer_in_words() -> None:
@@ -189,9 +224,9 @@ def test_the_answer_in_words() -> None:
         "On MRI, over two runs of each model, ResNet-18 reached a mean AUC of 91.00 %; "
         "ResNet-18 + SE was 3.00 points higher (94.00 %) and ResNet-18 + GC was the same (91.00 %)."
     )
-    assert words.caution({MRI: rows}).startswith(
-        "Runs of one and the same model lay up to 2.00 points apart; one of the two differences between means "
-        "is no larger than that. A mean of two runs"
+    apart = [rows[0], row("resnet18+se", 94)]
+    assert words.answer("MRI", apart).endswith(
+        "ResNet-18 + SE cannot be compared: no repeat has a run of every model (94.00 %)."
     )
 
 

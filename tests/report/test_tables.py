@@ -6,9 +6,9 @@ import pytest
 
 from foveate import runs
 from foveate.config import Study, parse_study
-from foveate.report import tables
+from foveate.evaluation.rows import COMPARISON_COLUMNS
+from foveate.report import table_files, tables
 from foveate.runs import StudyFolder, Subject
-from tests.report import synthetic
 
 MRI = Subject("mri", "paper", "mri")
 
@@ -30,6 +30,17 @@ def results(aucs: dict[tuple[str, int], float]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
+def comparison(*rows: tuple[object, ...]) -> pd.DataFrame:
+    """Rows of comparison.csv: model, delta, interval, p, Holm's p, method."""
+    full = [("mri", "paper", model, 0.9, 0.1, *rest) for model, *rest in rows]
+    return pd.DataFrame(full, columns=COMPARISON_COLUMNS)
+
+
+NONE = comparison()
+TESTED = comparison(
+    ("resnet18", None, None, None, None, None, "baseline"),
+    ("resnet18+se", 0.04, -0.005, 0.085, 0.07, 0.0704, "some test"),
+)
 SIX = {
     ("resnet18", 1): 0.90, ("resnet18", 2): 0.92, ("resnet18", 3): 0.94,
     ("resnet18+se", 1): 0.95, ("resnet18+se", 2): 0.95, ("resnet18+se", 3): 0.98,
@@ -37,7 +48,7 @@ SIX = {
 
 
 def test_mean_deviation_and_delta_by_hand() -> None:
-    baseline, se = tables.auc_table(study(), MRI, results(SIX))
+    baseline, se = tables.auc_table(study(), MRI, results(SIX), TESTED)
     assert baseline.mean == pytest.approx(92)
     assert baseline.deviation == pytest.approx(2)  # of 90, 92, 94 with n - 1
     assert baseline.delta is None
@@ -46,17 +57,22 @@ def test_mean_deviation_and_delta_by_hand() -> None:
     assert se.deviation == pytest.approx(math.sqrt(3))  # of 95, 95, 98
     assert baseline.published == pytest.approx(93.67)
     assert se.published_delta == pytest.approx(96.02 - 93.67)
+    assert se.published_tests == (98.43, 96.29, 93.34)
+    assert se.interval == pytest.approx((-0.5, 8.5))
+    assert (se.p, se.p_holm, se.method) == (0.07, 0.0704, "some test")
+    assert (baseline.interval, baseline.p, baseline.p_holm) == (None, None, None)
 
 
 def test_one_repeat_has_no_deviation() -> None:
-    rows = tables.auc_table(study(1), MRI, results({("resnet18", 1): 0.9, ("resnet18+se", 1): 0.8}))
+    rows = tables.auc_table(study(1), MRI, results({("resnet18", 1): 0.9, ("resnet18+se", 1): 0.8}), NONE)
     assert [row.deviation for row in rows] == [None, None]
-    assert rows[1].delta == pytest.approx(-10)
+    assert [row.mean for row in rows] == pytest.approx([90, 80])
+    assert (rows[1].delta, rows[1].interval, rows[1].p) == (None, None, None)  # nothing is compared yet
 
 
 def test_missing_runs_and_runs_without_an_auc() -> None:
     table = results({("resnet18", 1): 0.9, ("resnet18", 2): float("nan")})
-    baseline, se = tables.auc_table(study(), MRI, table)
+    baseline, se = tables.auc_table(study(), MRI, table, NONE)
     assert baseline.tests[1:] == (None, None)
     assert baseline.mean == pytest.approx(90)
     assert baseline.runs == 1
@@ -70,22 +86,6 @@ def test_missing_runs_and_runs_without_an_auc() -> None:
     ]
 
 
-def test_the_table_is_laid_out_as_in_the_paper() -> None:
-    rows = tables.auc_table(study(), MRI, results(SIX))
-    assert tables.auc_markdown(rows, 5).splitlines() == [
-        "| Model | Test 1 | Test 2 | Test 3 | Mean AUC-ROC | SD | Published (table 5) |",
-        "| :-- | --: | --: | --: | --: | --: | --: |",
-        "| ResNet-18 | 90.00 | 92.00 | 94.00 | 92.00 | 2.00 | 93.67 |",
-        "| ResNet-18 + SE | 95.00 | 95.00 | 98.00 | 96.00 (+4.00) | 1.73 | 96.02 (+2.35) |",
-    ]
-    assert tables.auc_csv(rows).splitlines() == [
-        "model,test_1,test_2,test_3,mean_auc,delta,sd_auc,published_mean_auc,published_delta",
-        "resnet18,90.00,92.00,94.00,92.00,,2.00,93.67,",
-        "resnet18+se,95.00,95.00,98.00,96.00,4.00,1.73,96.02,2.35",
-    ]
-    assert "Published" not in tables.auc_markdown(rows, None)
-
-
 @pytest.mark.parametrize(
     ("value", "text"), [(1.777, "+1.78"), (-0.4, "−0.40"), (0.001, "0.00"), (-0.001, "0.00"), (None, "")]
 )
@@ -93,8 +93,21 @@ def test_differences_have_a_sign(value: float | None, text: str) -> None:
     assert tables.signed(value) == text
 
 
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(0.12, "0.120"), (0.00099, "< 0.001"), (0.0, "< 0.001"), (0.001, "0.001"), (1.0, "1.000"), (None, "")],
+)
+def test_a_p_value_is_never_0(p: float | None, text: str) -> None:
+    assert tables.p_value(p) == text
+
+
+def test_an_interval_has_signs() -> None:
+    assert tables.between((-3.104, 0.4)) == "−3.10 to +0.40"
+    assert tables.between(None) == ""
+
+
 def test_decimals() -> None:
-    assert [tables.decimals(value) for value in (93.284, None, float("nan"))] == ["93.28", "–", "–"]
+    assert [tables.decimals(value) for value in (93.284, None, float("nan"), -1e-17)] == ["93.28", "–", "–", "0.00"]
 
 
 def test_localisation_by_hand() -> None:
@@ -117,42 +130,15 @@ def test_localisation_by_hand() -> None:
     assert energy.prior == pytest.approx(0.3)
     assert auprc.value == pytest.approx(0.5)
     assert auprc.prior is None
-    line = tables.localisation_markdown([only]).splitlines()[2]
+    line = table_files.localisation_display([only], "").markdown().splitlines()[2]
     assert line == "| ResNet-18 | 30.0 % | 15.0 % | × 5.0 | 30.0 % | 0.500 | 0.150 | – | 3 | 1 |"
-    head, values = tables.localisation_csv([only]).splitlines()
+    head, values = table_files.localisation_csv([only]).splitlines()
     assert dict(zip(head.split(","), values.split(","), strict=True)) == {
         "model": "resnet18", "maps": "3", "blank_maps": "1",
         "energy_mean": "0.3000", "energy_chance": "0.1500", "energy_lift": "5.0000", "energy_centre_prior": "0.3000",
         "pixel_auprc_mean": "0.5000", "pixel_auprc_chance": "0.1500", "pixel_auprc_lift": "6.6667",
         "pixel_auprc_centre_prior": "",
     }  # fmt: skip
-
-
-def test_files_of_a_study_with_two_policies(tmp_path: Path) -> None:
-    folder = synthetic.build(tmp_path / "out", policies=("paper", "clean"), repeats=2, images=20)
-    names = sorted(path.name for path in tables.write_all(folder))
-    assert names == sorted(
-        f"mri@{policy}{kind}.{ending}"
-        for policy in ("paper", "clean")
-        for kind in ("", "-localisation")
-        for ending in ("csv", "md")
-    )
-    written = pd.read_csv(folder.tables / "mri@clean.csv")
-    truth = pd.read_csv(folder.path / "results.csv").query("policy == 'clean' and model == 'resnet18'")["auc"]
-    assert written.loc[0, "mean_auc"] == pytest.approx(100 * truth.mean(), abs=0.005)
-
-
-def test_no_masks_no_localisation_table(tmp_path: Path) -> None:
-    folder = synthetic.build(tmp_path / "out", repeats=1, masks=False, images=20)
-    assert [path.name for path in tables.write_all(folder)] == ["mri.csv", "mri.md"]
-
-
-def test_before_any_run(tmp_path: Path) -> None:
-    folder = StudyFolder(tmp_path / "out")
-    folder.create(study())
-    tables.write_all(folder)
-    assert "resnet18+se,,,,,," in (folder.tables / "mri.csv").read_text(encoding="utf-8")
-    assert len(tables.missing_runs(folder.study, tables.read_results(folder))) == len(runs.grid(folder.study))
 
 
 def test_names_that_look_like_numbers_or_nothing_stay_names(tmp_path: Path) -> None:
@@ -164,6 +150,7 @@ def test_names_that_look_like_numbers_or_nothing_stay_names(tmp_path: Path) -> N
         "dataset,policy,model,repeat,auc,accuracy,cases,positives,epochs,seconds\n"
         "007,paper,1e5,1,0.5,0.5,4,2,1,1\n007,paper,NA,1,,0.5,4,2,1,1\n",
     )
-    first, second = tables.auc_table(folder.study, runs.subjects(folder.study)[0], tables.read_results(folder))
+    subject, results = runs.subjects(folder.study)[0], tables.read_results(folder)
+    first, second = tables.auc_table(folder.study, subject, results, tables.read_comparison(folder))
     assert first.tests == (50, None, None)
     assert second.mean is None

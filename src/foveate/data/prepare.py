@@ -194,10 +194,10 @@ def _decode_mask(path: Path, size: tuple[int, ...], settings: Images) -> NDArray
     try:
         pixels = as_channels(decode(path).pixels, 1)[..., 0]
     except UnreadableImageError as error:
-        raise UnreadableImageError(f"its mask {path.name} {error}") from None
+        raise UnreadableImageError(f"its mask {error}") from None
     if pixels.shape != size:
         raise UnreadableImageError(
-            f"its mask {path.name} is {pixels.shape[1]} x {pixels.shape[0]} pixels, the image {size[1]} x {size[0]}"
+            f"its mask is {pixels.shape[1]} x {pixels.shape[0]} pixels, the image {size[1]} x {size[0]}"
         )
     lesion = np.where(pixels > pixels.max() / 2, 255, 0).astype(np.uint8)
     coverage = square(lesion, settings.pixels, settings.fit)

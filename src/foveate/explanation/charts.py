@@ -1,4 +1,4 @@
-"""ROC curves, training curves and every run's AUC as charts. numpy and matplotlib, no torch, no pyplot."""
+"""The look of all charts, training curves, and every run's AUC. numpy and matplotlib, no torch, no pyplot."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
-from sklearn.metrics import roc_curve
 
 from foveate import runs
 from foveate.runs import Run, StudyFolder, Subject
@@ -99,10 +97,14 @@ def series(folder: StudyFolder, subject: Subject) -> list[Series]:
     for number, model in enumerate(folder.study.models):
         paths = [folder.run(Run(subject, model, repeat)) for repeat in range(1, folder.study.repeats + 1)]
         ended = tuple(path for path in paths if (path / "metrics.json").is_file())
-        look = (COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)], MARKERS[number % len(MARKERS)])
         if ended:
-            found.append(Series(model, ended, *look))
+            found.append(Series(model, ended, *look(number)))
     return found
+
+
+def look(number: int) -> tuple[str, Any, str]:
+    """Colour, dashes and marker of the study's model at this place."""
+    return COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)], MARKERS[number % len(MARKERS)]
 
 
 def runs_chart(drawn: Sequence[Series]) -> Figure:
@@ -120,35 +122,9 @@ def runs_chart(drawn: Sequence[Series]) -> Figure:
     return figure
 
 
-def roc_chart(drawn: Sequence[Series]) -> Figure:
-    """The ROC curve of every run, with the mean AUC of each model in the legend."""
-    figure, axes = _chart(drawn)
-    axes.plot([0, 100], [0, 100], color=FAINT, linewidth=0.8, linestyle=(0, (1, 3)))
-    for of in drawn:
-        label = f"{model_title(of.model)}: {'mean ' if len(of.folders) > 1 else ''}AUC {of.mean_auc:.2f} %"
-        axes.plot([], [], color=of.colour, linestyle=of.dashes, label=label)
-        for folder in of.folders:
-            positive, score = _scores(folder / "predictions.csv")
-            if positive.any() and not positive.all():
-                false, true, _ = roc_curve(positive, score, drop_intermediate=False)
-                axes.plot(100 * false, 100 * true, color=of.colour, linestyle=of.dashes, linewidth=1, alpha=0.8)
-    axes.set(xlabel="false positive rate (%)", ylabel="true positive rate (%)", xlim=(-1, 100), ylim=(0, 101))
-    axes.set_aspect("equal")
-    figure.legend(loc="outside lower center")
-    return figure
-
-
-def _scores(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Whether each case is positive, and its score; the positive class is predictions.csv's last column."""
-    table = pd.read_csv(path, dtype={"case": str, "label": str}, keep_default_na=False)
-    column = str(table.columns[-1])
-    positive = np.asarray(table["label"] == column.removeprefix("p_"), dtype=bool)
-    return positive, table[column].to_numpy(dtype=np.float64)
-
-
 def loss_chart(drawn: Sequence[Series]) -> Figure:
     """The training loss of each epoch."""
-    figure, axes = _chart(drawn)
+    figure, axes = chart(drawn)
     _draw_loss(axes, drawn)
     figure.legend(loc="outside lower center")
     return figure
@@ -156,7 +132,7 @@ def loss_chart(drawn: Sequence[Series]) -> Figure:
 
 def auc_chart(drawn: Sequence[Series]) -> Figure:
     """The validation AUC at the epochs where it was measured."""
-    figure, axes = _chart(drawn)
+    figure, axes = chart(drawn)
     _draw_auc(axes, drawn)
     figure.legend(loc="outside lower center")
     return figure
@@ -173,7 +149,7 @@ def curves_figure(drawn: Sequence[Series]) -> Figure:
     return figure
 
 
-def _chart(drawn: Sequence[Series]) -> tuple[Figure, Axes]:
+def chart(drawn: Sequence[Series]) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(WIDTH, 3.1 + 0.16 * len(drawn)), layout="constrained")
     return figure, figure.add_subplot()
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from foveate import runs
 from foveate.data.pack import Pack
-from foveate.explanation import charts, heatmaps
+from foveate.explanation import charts, heatmaps, score_charts
 from foveate.explanation.charts import COLOURS, INK, model_title
 from foveate.runs import Run, StudyFolder, Subject
 
@@ -282,8 +282,13 @@ def pair(folder: StudyFolder, subject: Subject, content: Panel) -> tuple[Column,
 
 
 def draw_all(folder: StudyFolder) -> list[Path]:
-    """Write each data set's grid, pair, ROC and training curves as PNG and SVG; those whose runs exist."""
+    """Write each data set's grid, pair and charts, and the forest plot of all, as PNG and SVG; those with runs."""
     written = []
+    differences = score_charts.differences(folder)
+    if differences:
+        with charts.style():
+            forest = score_charts.forest_chart(differences, folder.study.baseline, folder.study.evaluation.confidence)
+            written += save(forest, folder.figures, "forest")
     for subject in runs.subjects(folder.study):
         for name, draw in _drawings(folder, subject).items():
             with charts.style():
@@ -311,6 +316,6 @@ def _drawings(folder: StudyFolder, subject: Subject) -> dict[str, Callable[[], F
             drawings["pair"] = partial(pair_figure, *parts)
     ended = charts.series(folder, subject)
     if ended:
-        drawings["roc"] = partial(charts.roc_chart, ended)
+        drawings |= {name: partial(draw, ended) for name, draw in score_charts.CHARTS.items()}
         drawings["curves"] = partial(charts.curves_figure, ended)
     return drawings

@@ -14,25 +14,22 @@ import numpy as np
 import pandas as pd
 import yaml
 from markupsafe import Markup, escape
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from foveate import runs
 from foveate.config import PHANTOM, Study
-from foveate.explanation import charts, figures
-from foveate.explanation.charts import COLOURS, FAINT, INK, model_title
-from foveate.report import tables, words
+from foveate.explanation import figures
+from foveate.explanation.charts import model_title
+from foveate.report import detail_tables, tables, verdict, words
 from foveate.report.assumptions import assumptions, deviations
-from foveate.report.published import PUBLISHED
+from foveate.report.methods import methods_paragraph
+from foveate.report.page_charts import overall_charts, section_charts
+from foveate.report.published import PUBLISHED, published_slips
 from foveate.runs import Run, StudyFolder, Subject
 
 TEMPLATES = Path(__file__).parent / "templates"
 THUMBNAIL = 224  # pixels, side of the images in the page
-# A chart's colours become the page's, which change between light and dark.
-THEMED = {INK: "currentColor", FAINT: "var(--axis)"} | {
-    colour: f"var(--series-{number})" for number, colour in enumerate(COLOURS) if number
-}
 
 
 def write_report(folder: StudyFolder) -> Path:
@@ -45,16 +42,19 @@ def write_report(folder: StudyFolder) -> Path:
         lstrip_blocks=True,
     )
     environment.filters.update(decimals=tables.decimals, signed=tables.signed, percent=tables.percent)
+    environment.filters.update(between=tables.between, p_value=tables.p_value, title_of=model_title)
     environment.filters.update(with_delta=tables.with_delta, times=tables.times, breakable=_breakable)
     page = environment.get_template("report.html.j2").render(_page(folder))
-    runs.write_text(folder.report, page.replace(" %", "\u00a0%"))  # no line ends between a number and its %
+    page = page.replace(" %", "\u00a0%").replace("p = ", "p\u00a0=\u00a0")  # no line ends between a number and these
+    runs.write_text(folder.report, page)
     return folder.report
 
 
 def _page(folder: StudyFolder) -> dict[str, Any]:
     study, results = folder.study, tables.read_results(folder)
     subjects, localisation = runs.subjects(study), tables.read_localisation(folder)
-    rows = {subject: tables.auc_table(study, subject, results) for subject in subjects}
+    comparison, tests = tables.read_comparison(folder), tables.read_tests(folder)
+    rows = {subject: tables.auc_table(study, subject, results, comparison) for subject in subjects}
     located = {subject: tables.localisation_table(study, subject, localisation) for subject in subjects}
     absent, total = tables.missing_runs(study, results), len(runs.grid(study))
     one = subjects[0] if len(subjects) == 1 else None
@@ -66,14 +66,17 @@ def _page(folder: StudyFolder) -> dict[str, Any]:
     return {
         "study": study,
         "answer": answer,
-        "caution": words.caution(rows),
+        "chance": verdict.verdict({words.subject_title(study, subject): rows[subject] for subject in subjects}),
         "missing": words.missing(study, absent),
         "missing_count": f"{len(absent)} of {total}",
         "models": [model_title(model) for model in study.models],
         "sections": [
-            _section(folder, subject, number, rows[subject], located[subject], results)
+            _section(folder, subject, number, rows[subject], located[subject], results, tests)
             for number, subject in enumerate(subjects, 1)
         ],
+        "overall": overall_charts(folder, tests) if len(subjects) > 1 else {},
+        "confidence": f"{100 * study.evaluation.confidence:g} %",
+        "methods": methods_paragraph(folder),
         "assumptions": assumptions(study),
         "facts": _facts(folder),
         "yaml": _study_text(study),
@@ -95,9 +98,13 @@ def _section(
     rows: list[tables.ModelResult],
     located: list[tables.Localisation],
     results: pd.DataFrame,
+    tests: pd.DataFrame,
 ) -> dict[str, Any]:
     """What the template needs of one data set."""
     study, title = folder.study, words.subject_title(folder.study, subject)
+    own, images = tables.of_subject(results, subject), None
+    if "cases" in own and own["cases"].nunique() == 1:
+        images = int(own["cases"].iloc[0])
     file = folder.data(subject) / "audit.json"
     audit = runs.read_json(file) if file.is_file() else None
     content = figures.panel(folder, subject)
@@ -113,8 +120,14 @@ def _section(
         "rows": rows,
         "repeats": range(1, study.repeats + 1),
         "published": PUBLISHED.get(study.datasets[subject.dataset].published or ""),
+        "slips": published_slips(study.datasets[subject.dataset].published or ""),
         "used": audit["used"] if audit else None,
-        "charts": _charts(folder, subject, f"chart-{number}"),
+        "method": next((row.method for row in rows[1:] if row.p is not None), ""),
+        "quotes": verdict.quotes(title, rows, images, study.evaluation.confidence),
+        "tests": detail_tables.finding_lines(tables.of_subject(tests, subject)),
+        "measures": detail_tables.measure_lines(own, list(study.models)),
+        "models": [model_title(model) for model in study.models],
+        "charts": section_charts(folder, subject, f"chart-{number}", title),
         "panel": _grid(content) if content else None,
         "coarse": words.coarse(content.map_size) if content else "",
         "without_maps": [model_title(m) for m in study.models if content and m not in content.models],
@@ -125,53 +138,6 @@ def _section(
         "deviations": deviations(study, subject),
         "runs": _run_rows(folder, subject, results),
     }
-
-
-def _charts(folder: StudyFolder, subject: Subject, prefix: str) -> list[dict[str, Any]]:
-    drawn = charts.series(folder, subject)
-    if not drawn:
-        return []
-    kinds = {
-        "runs": (
-            charts.runs_chart,
-            "AUC of every run",
-            "The AUC of every run and each model's mean, as in the table.",
-        ),
-        "roc": (charts.roc_chart, "ROC curves", "The ROC curve of every run."),
-        "loss": (
-            charts.loss_chart,
-            "Training loss",
-            "The training loss over the epochs; the mean over runs is thick.",
-        ),
-        "auc": (
-            charts.auc_chart,
-            "AUC while training",
-            "The validation AUC over the epochs; the mean is thick.",
-        ),
-    }
-    with charts.style():
-        return [
-            {"kind": kind, "title": title, "svg": inline_svg(draw(drawn), f"{prefix}-{kind}", alt)}
-            for kind, (draw, title, alt) in kinds.items()
-        ]
-
-
-def inline_svg(figure: Figure, prefix: str, alt: str) -> Markup:
-    """A chart as SVG for the page: unique ids, the page's colours, no fixed size, nothing but the drawing."""
-    file = io.StringIO()
-    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    svg = file.getvalue()
-    opening = re.search(r"<svg[^>]*>", svg)
-    box = re.search(r'viewBox="([^"]*)"', svg)
-    assert opening is not None
-    assert box is not None
-    svg = svg[opening.end() :]
-    svg = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
-    for colour, themed in THEMED.items():
-        svg = svg.replace(colour, themed)
-    start = Markup('<svg viewBox="{}" role="img" aria-label="{}">').format(box[1], alt)
-    return start + Markup(svg)
 
 
 def _grid(content: figures.Panel) -> dict[str, Any]:

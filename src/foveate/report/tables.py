@@ -1,24 +1,25 @@
-"""The result tables: read from results.csv and localisation.csv, written as CSV and Markdown."""
+"""The result tables' rows, from a study's CSV files, and how their numbers are written."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, stdev
 
 import pandas as pd
 
 from foveate import runs
 from foveate.config import Study
-from foveate.evaluation.compare import compare_models
+from foveate.evaluation.rows import COMPARISON_COLUMNS, FINDING_COLUMNS
 from foveate.explanation.charts import model_title
-from foveate.report.published import PUBLISHED
+from foveate.report.published import PUBLISHED, PublishedTable
 from foveate.runs import Run, StudyFolder, Subject
 
 MINUS = "−"  # U+2212, as wide as the plus sign
-TEXT = dict.fromkeys(("dataset", "policy", "model", "case", "metric"), str)  # never numbers, never "missing"
+TEXT = dict.fromkeys(
+    ("dataset", "policy", "model", "case", "metric", "method", "quantity", "df", "note"), str
+)  # never numbers, never "missing"
 PRIOR = "centre_prior"  # localisation.csv's name for a centred Gaussian
 METRICS = ("energy", "pixel_auprc")
 
@@ -31,9 +32,14 @@ class ModelResult:
     tests: tuple[float | None, ...]  # AUC of repeats 1, 2, ...
     mean: float | None
     deviation: float | None  # sample standard deviation between runs; None below two runs
-    delta: float | None  # mean less the baseline's mean, before rounding; None for the baseline
-    published: float | None  # the paper's mean, where it has one
+    delta: float | None  # less the baseline, before rounding, over the repeats of both; None for the baseline
+    interval: tuple[float, float] | None  # of delta
+    p: float | None  # of delta
+    p_holm: float | None
+    method: str  # what interval and p come from, or why there are none; "" where nothing is compared yet
+    published: float | None  # the mean of the paper's tests, where it has some
     published_delta: float | None
+    published_tests: tuple[float, ...]
 
     @property
     def title(self) -> str:
@@ -73,6 +79,16 @@ def read_results(folder: StudyFolder) -> pd.DataFrame:
     return _read(folder.path / "results.csv", ("dataset", "policy", "model", "repeat", "auc", "accuracy", "seconds"))
 
 
+def read_comparison(folder: StudyFolder) -> pd.DataFrame:
+    """comparison.csv, a row a model; no rows where it is not there yet."""
+    return _read(folder.path / "comparison.csv", COMPARISON_COLUMNS)
+
+
+def read_tests(folder: StudyFolder) -> pd.DataFrame:
+    """tests.csv, a row a test; no rows where it is not there yet."""
+    return _read(folder.path / "tests.csv", FINDING_COLUMNS)
+
+
 def read_localisation(folder: StudyFolder) -> pd.DataFrame:
     """localisation.csv, a row a map and metric; no rows where it is not there."""
     columns = ("dataset", "policy", "model", "repeat", "case", "metric", "value", "chance")
@@ -82,7 +98,8 @@ def read_localisation(folder: StudyFolder) -> pd.DataFrame:
 def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame(columns=list(columns))
-    numbers = {name: ["", "nan", "NaN"] for name in columns if name not in TEXT}
+    header = pd.read_csv(path, nrows=0).columns
+    numbers = {name: ["", "nan", "NaN"] for name in header if name not in TEXT}
     return pd.read_csv(path, dtype=TEXT, keep_default_na=False, na_values=numbers)
 
 
@@ -107,35 +124,50 @@ def missing_runs(study: Study, results: pd.DataFrame) -> list[Run]:
     ]
 
 
-def auc_table(study: Study, subject: Subject, results: pd.DataFrame) -> list[ModelResult]:
+def auc_table(study: Study, subject: Subject, results: pd.DataFrame, comparison: pd.DataFrame) -> list[ModelResult]:
     """The rows of a data set's result table, a row a model, the baseline first."""
-    here = of_subject(results, subject)
-    found = {
-        (str(m), int(r)): 100 * float(a) for m, r, a in zip(here["model"], here["repeat"], here["auc"], strict=True)
-    }
-    tests = {
-        model: tuple(_number(found.get((model, repeat))) for repeat in range(1, study.repeats + 1))
-        for model in study.models
-    }
-    compared = compare_models(here.dropna(subset="auc"), study.baseline).set_index("model")
-
-    def ours(model: str, column: str) -> float | None:
-        return _per_cent(compared.loc[model, column]) if model in compared.index else None
-
     paper = PUBLISHED.get(study.datasets[subject.dataset].published or "")
-    published = {model: paper.mean(model) if paper else None for model in study.models}
-    return [
-        ModelResult(
-            model,
-            tests[model],
-            ours(model, "mean_auc"),
-            ours(model, "sd_auc"),
-            ours(model, "delta"),
-            published[model],
-            None if model == study.baseline else _difference(published[model], published[study.baseline]),
+    here, compared = of_subject(results, subject), of_subject(comparison, subject)
+    return model_results(list(study.models), range(1, study.repeats + 1), here, compared, paper)
+
+
+def model_results(
+    models: Sequence[str],
+    repeats: Iterable[int],
+    results: pd.DataFrame,
+    comparison: pd.DataFrame,
+    paper: PublishedTable | None = None,
+) -> list[ModelResult]:
+    """Result rows of one data set from its rows of results.csv and comparison.csv; the first model is the baseline."""
+    found = {
+        (str(m), int(r)): 100 * float(a)
+        for m, r, a in zip(results["model"], results["repeat"], results["auc"], strict=True)
+    }
+    compared, numbers = comparison.set_index("model"), list(repeats)
+    published = {model: paper.mean(model) if paper else None for model in models}
+    rows = []
+    for model in models:
+        tests = tuple(_number(found.get((model, repeat))) for repeat in numbers)
+        values = [value for value in tests if value is not None]
+        test = compared.loc[model] if model in compared.index else pd.Series(dtype=object)
+        low, high, delta = (_per_cent(test.get(name)) for name in ("ci_low", "ci_high", "delta"))
+        rows.append(
+            ModelResult(
+                model,
+                tests,
+                fmean(values) if values else None,
+                stdev(values) if len(values) > 1 else None,
+                delta,
+                None if low is None or high is None else (low, high),
+                _number(test.get("p")),
+                _number(test.get("p_holm")),
+                str(test.get("method", "")),
+                published[model],
+                None if model == models[0] else _difference(published[model], published[models[0]]),
+                paper.tests.get(model, ()) if paper else (),
+            )
         )
-        for model in study.models
-    ]
+    return rows
 
 
 def localisation_table(study: Study, subject: Subject, localisation: pd.DataFrame) -> list[Localisation]:
@@ -176,81 +208,39 @@ def _difference(one: float | None, other: float | None) -> float | None:
 
 def decimals(value: float | None, places: int = 2) -> str:
     """93.284 -> 93.28; a dash for None and NaN."""
-    return "–" if value is None or value != value else f"{value:.{places}f}".replace("-", MINUS)
+    if value is None or value != value:
+        return "–"
+    return f"{value:z.{places}f}".replace("-", MINUS)  # z: no minus before a zero
 
 
 def signed(value: float | None) -> str:
     """1.777 -> +1.78, -0.4 -> −0.40, 0.001 -> 0.00; nothing for None."""
     if value is None:
         return ""
-    text = f"{value:+.2f}"
-    return "0.00" if text in ("+0.00", "-0.00") else text.replace("-", MINUS)
+    text = f"{value:+z.2f}"
+    return "0.00" if text == "+0.00" else text.replace("-", MINUS)
+
+
+def between(interval: tuple[float, float] | None) -> str:
+    """(-3.1, 0.44) -> −3.10 to +0.44; nothing for None."""
+    return "" if interval is None else f"{signed(interval[0])} to {signed(interval[1])}"
+
+
+def p_value(p: float | None) -> str:
+    """Three decimals, and never 0: < 0.001, 0.049, 0.120; nothing for None."""
+    if p is None:
+        return ""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def p_equals(p: float) -> str:
+    """0.033 -> p = 0.033; 0.0004 -> p < 0.001"""
+    return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
 
 
 def with_delta(mean: float | None, delta: float | None) -> str:
     """As the paper prints it: 95.06 (+1.78)."""
     return decimals(mean) + (f" ({signed(delta)})" if delta is not None else "")
-
-
-def auc_csv(rows: list[ModelResult]) -> str:
-    """The result table as CSV: per cent, two decimals, empty where there is no value."""
-    head = [f"test_{repeat}" for repeat in range(1, len(rows[0].tests) + 1)]
-    columns = ["mean_auc", "delta", "sd_auc", "published_mean_auc", "published_delta"]
-    return _csv(
-        [["model", *head, *columns]]
-        + [
-            [row.model]
-            + [
-                "" if value is None else f"{value:.2f}"
-                for value in (
-                    *row.tests,
-                    row.mean,
-                    row.delta,
-                    row.deviation,
-                    row.published,
-                    row.published_delta,
-                )
-            ]
-            for row in rows
-        ]
-    )
-
-
-def auc_markdown(rows: list[ModelResult], table: int | None) -> str:
-    """The result table as Markdown, laid out as in the paper; `table` is its number there, if it has one."""
-    head = ["Model", *(f"Test {repeat}" for repeat in range(1, len(rows[0].tests) + 1)), "Mean AUC-ROC", "SD"]
-    lines = [
-        [row.title, *map(decimals, row.tests), with_delta(row.mean, row.delta), decimals(row.deviation)] for row in rows
-    ]
-    if table is not None:
-        head.append(f"Published (table {table})")
-        lines = [[*line, with_delta(row.published, row.published_delta)] for line, row in zip(lines, rows, strict=True)]
-    return _markdown(head, lines)
-
-
-def localisation_csv(rows: list[Localisation]) -> str:
-    """The localisation table as CSV; all values but lift are fractions of 1."""
-    kinds = ("mean", "chance", "lift", "centre_prior")  # the order of Score's fields
-    head = ["model", "maps", "blank_maps", *(f"{metric}_{kind}" for metric in METRICS for kind in kinds)]
-    lines = []
-    for row in rows:
-        values = [value for metric in METRICS for value in astuple(row.scores[metric])]
-        numbers = ["" if value is None else f"{value:.4f}" for value in values]
-        lines.append([row.model, str(row.maps), str(row.blank), *numbers])
-    return _csv([head, *lines])
-
-
-def localisation_markdown(rows: list[Localisation]) -> str:
-    """The localisation table as Markdown."""
-    head = ["Model", "Energy in the lesion", "Chance", "Lift", "Centre prior"]
-    head += ["Pixel AUPRC", "Chance", "Centre prior", "Maps", "Blank maps"]
-    lines = []
-    for row in rows:
-        energy, auprc = (row.scores[metric] for metric in METRICS)
-        line = [percent(energy.value), percent(energy.chance), times(energy.lift), percent(energy.prior)]
-        line += [decimals(auprc.value, 3), decimals(auprc.chance, 3), decimals(auprc.prior, 3)]
-        lines.append([row.title, *line, str(row.maps), str(row.blank)])
-    return _markdown(head, lines)
 
 
 def percent(fraction: float | None) -> str:
@@ -261,32 +251,3 @@ def percent(fraction: float | None) -> str:
 def times(ratio: float | None) -> str:
     """2.345 -> × 2.3"""
     return "–" if ratio is None else f"× {ratio:.1f}"
-
-
-def _csv(rows: list[list[str]]) -> str:
-    file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows(rows)
-    return file.getvalue()
-
-
-def _markdown(head: list[str], rows: list[list[str]]) -> str:
-    ruler = [":--", *("--:" for _ in head[1:])]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in (head, ruler, *rows))
-
-
-def write_all(folder: StudyFolder) -> list[Path]:
-    """Write OUT/tables/<data set>.csv and .md, and <data set>-localisation.* where there are masks."""
-    study, results, localisation = folder.study, read_results(folder), read_localisation(folder)
-    texts = {}
-    for subject in runs.subjects(study):
-        paper = PUBLISHED.get(study.datasets[subject.dataset].published or "")
-        rows = auc_table(study, subject, results)
-        texts[f"{subject.name}.csv"] = auc_csv(rows)
-        texts[f"{subject.name}.md"] = auc_markdown(rows, paper.number if paper else None)
-        located = localisation_table(study, subject, localisation)
-        if located:
-            texts[f"{subject.name}-localisation.csv"] = localisation_csv(located)
-            texts[f"{subject.name}-localisation.md"] = localisation_markdown(located)
-    for name, text in texts.items():
-        runs.write_text(folder.tables / name, text)
-    return [folder.tables / name for name in texts]

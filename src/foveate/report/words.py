@@ -68,17 +68,18 @@ def answer(title: str, rows: Sequence[ModelResult]) -> str:
     runs = {row.runs for row in (baseline, *others)}
     over = f"over {counted(runs.pop(), 'run')} of each model" if len(runs) == 1 else "over the runs that have ended"
     first = f"On {title}, {over}, {baseline.title} reached a mean AUC of {baseline.mean:.2f} %"
-    compared = listed([f"{row.title} was {_apart(row.delta)} ({row.mean:.2f} %)" for row in others])
+    compared = listed([f"{row.title} {_apart(row.delta)} ({row.mean:.2f} %)" for row in others])
     if len(rows) == 1:
         return f"{first}."
     return f"{first}; {compared}." if compared else f"{first}; no other model has ended a run yet."
 
 
 def _apart(delta: float | None) -> str:
-    assert delta is not None
+    if delta is None:
+        return "cannot be compared: no repeat has a run of every model"
     if f"{abs(delta):.2f}" == "0.00":
-        return "the same"
-    return f"{abs(delta):.2f} points {'higher' if delta > 0 else 'lower'}"
+        return "was the same"
+    return f"was {abs(delta):.2f} points {'higher' if delta > 0 else 'lower'}"
 
 
 def summary(study: Study, tables: Mapping[Subject, Sequence[ModelResult]]) -> str:
@@ -94,42 +95,6 @@ def summary(study: Study, tables: Mapping[Subject, Sequence[ModelResult]]) -> st
     if not said:
         return "No attention model can be compared with the baseline yet."
     return f"The mean AUC was above that of {model_title(study.baseline)}: {'; '.join(said)}."
-
-
-def caution(tables: Mapping[Subject, Sequence[ModelResult]]) -> str:
-    """How far runs of one model lie apart, and what a few runs without a test can show."""
-    spreads, compared, within = [], 0, 0
-    for rows in tables.values():
-        spread = max((spread for row in rows if (spread := _spread(row)) is not None), default=None)
-        if spread is None:
-            continue
-        spreads.append(spread)
-        deltas = [abs(row.delta) for row in rows if row.delta is not None]
-        compared += len(deltas)
-        within += sum(delta <= spread for delta in deltas)
-    if not spreads:
-        return (
-            "With one run of each model nobody can tell how much of a difference is chance: a second "
-            "training of the same network would give another number. Nothing is proven here."
-        )
-    lies = f"Runs of one and the same model lay up to {max(spreads):.2f} points apart"
-    if compared:
-        share = f"{word(within) if within else 'none'} of the {counted(compared, 'difference')} between means"
-        if within == compared:
-            share = f"the {'difference between means' if within == 1 else 'differences between means'}"
-        lies += f"; {share} {'is' if within == 1 else 'are'} no larger than that"
-        lies += " on the same data set" if len(spreads) > 1 else ""
-    most = max(row.runs for rows in tables.values() for row in rows)
-    return (
-        f"{lies}. A mean of {counted(most, 'run')} without a statistical test proves nothing by itself: "
-        "read these numbers as a description of these runs, not as evidence that attention helps or "
-        "harms."
-    )
-
-
-def _spread(row: ModelResult) -> float | None:
-    values = [test for test in row.tests if test is not None]
-    return max(values) - min(values) if len(values) > 1 else None
 
 
 def where_it_looks(rows: Sequence[Localisation]) -> str:

@@ -1,0 +1,125 @@
+"""The result tables as files: CSV for programs, Markdown, LaTeX and HTML for people."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import astuple
+from pathlib import Path
+
+from foveate import runs
+from foveate.report.latex import Table
+from foveate.report.published import PUBLISHED
+from foveate.report.tables import (
+    METRICS,
+    Localisation,
+    ModelResult,
+    auc_table,
+    between,
+    decimals,
+    localisation_table,
+    p_value,
+    percent,
+    read_comparison,
+    read_localisation,
+    read_results,
+    times,
+    with_delta,
+)
+from foveate.runs import StudyFolder
+
+
+def write_all(folder: StudyFolder) -> list[Path]:
+    """Write OUT/tables/<data set>.csv, .md, .tex and .html, and <data set>-localisation.* where there are masks."""
+    study, results, comparison = folder.study, read_results(folder), read_comparison(folder)
+    localisation = read_localisation(folder)
+    texts: dict[str, str] = {}
+    for subject in runs.subjects(study):
+        paper = PUBLISHED.get(study.datasets[subject.dataset].published or "")
+        title = study.datasets[subject.dataset].title or subject.name
+        rows = auc_table(study, subject, results, comparison)
+        display = auc_display(rows, f"AUC-ROC in per cent on {title}.", paper.number if paper else None)
+        texts |= table_files(subject.name, auc_csv(rows), display)
+        located = localisation_table(study, subject, localisation)
+        if located:
+            display = localisation_display(located, f"How much of the heat-maps lies on the lesions of {title}.")
+            texts |= table_files(f"{subject.name}-localisation", localisation_csv(located), display)
+    for name, text in texts.items():
+        runs.write_text(folder.tables / name, text)
+    return [folder.tables / name for name in texts]
+
+
+def table_files(name: str, as_csv: str, display: Table) -> dict[str, str]:
+    """A table's files, the text by the name."""
+    kinds = {"csv": as_csv, "md": display.markdown(), "tex": display.latex(name), "html": display.html()}
+    return {f"{name}.{ending}": text for ending, text in kinds.items()}
+
+
+def auc_csv(rows: Sequence[ModelResult]) -> str:
+    """The result table as CSV: per cent, two decimals, p-values in full, empty where there is no value."""
+    head = [f"test_{repeat}" for repeat in range(1, len(rows[0].tests) + 1)]
+    columns = ["mean_auc", "delta", "sd_auc", "ci_low", "ci_high", "p", "p_holm", "published_mean_auc"]
+    paper = max(len(row.published_tests) for row in rows)
+    published = [f"published_test_{number}" for number in range(1, paper + 1)]
+    lines = [["model", *head, *columns, "published_delta", *published]]
+    for row in rows:
+        low, high = row.interval or (None, None)
+        cells = [_two(value) for value in (*row.tests, row.mean, row.delta, row.deviation, low, high)]
+        cells += ["" if p is None else f"{p:.6g}" for p in (row.p, row.p_holm)]
+        cells += [_two(value) for value in (row.published, row.published_delta, *row.published_tests)]
+        lines.append([row.model, *cells, *[""] * (paper - len(row.published_tests))])
+    return _csv(lines)
+
+
+def _two(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def auc_display(rows: Sequence[ModelResult], caption: str, table: int | None) -> Table:
+    """The result table for people, laid out as in the paper; `table` is its number there, if it has one."""
+    head = ["Model", *(f"Test {repeat}" for repeat in range(1, len(rows[0].tests) + 1)), "Mean AUC-ROC", "SD"]
+    lines = [
+        [row.title, *map(decimals, row.tests), with_delta(row.mean, row.delta), decimals(row.deviation)] for row in rows
+    ]
+    if len(rows) > 1:
+        head += ["Difference, 95 % CI", "p (Holm)"]
+        lines = [[*line, between(row.interval), p_value(row.p_holm)] for line, row in zip(lines, rows, strict=True)]
+    if table is not None:
+        paper = max(len(row.published_tests) for row in rows)
+        head += [*(f"Published {number}" for number in range(1, paper + 1)), f"Published mean (table {table})"]
+        for line, row in zip(lines, rows, strict=True):
+            line += [decimals(value) for value in row.published_tests or [None] * paper]
+            line.append(with_delta(row.published, row.published_delta))
+    return Table(caption, tuple(head), tuple(map(tuple, lines)))
+
+
+def localisation_csv(rows: list[Localisation]) -> str:
+    """The localisation table as CSV; all values but lift are fractions of 1."""
+    kinds = ("mean", "chance", "lift", "centre_prior")  # the order of Score's fields
+    head = ["model", "maps", "blank_maps", *(f"{metric}_{kind}" for metric in METRICS for kind in kinds)]
+    lines = []
+    for row in rows:
+        values = [value for metric in METRICS for value in astuple(row.scores[metric])]
+        numbers = ["" if value is None else f"{value:.4f}" for value in values]
+        lines.append([row.model, str(row.maps), str(row.blank), *numbers])
+    return _csv([head, *lines])
+
+
+def localisation_display(rows: Sequence[Localisation], caption: str) -> Table:
+    """The localisation table for people."""
+    head = ["Model", "Energy in the lesion", "Chance", "Lift", "Centre prior"]
+    head += ["Pixel AUPRC", "Chance", "Centre prior", "Maps", "Blank maps"]
+    lines = []
+    for row in rows:
+        energy, auprc = (row.scores[metric] for metric in METRICS)
+        line = [percent(energy.value), percent(energy.chance), times(energy.lift), percent(energy.prior)]
+        line += [decimals(auprc.value, 3), decimals(auprc.chance, 3), decimals(auprc.prior, 3)]
+        lines.append((row.title, *line, str(row.maps), str(row.blank)))
+    return Table(caption, tuple(head), tuple(lines))
+
+
+def _csv(rows: list[list[str]]) -> str:
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows(rows)
+    return file.getvalue()
