@@ -97,11 +97,34 @@ def train(out: Out, device: Device = "auto", quiet: Quiet = False) -> None:
 
 
 @app.command()
-def evaluate(out: Out, device: Device = "auto", quiet: Quiet = False) -> None:
-    """Score the trained runs: predictions, raw heat-maps, results.csv and comparison.csv."""
+def evaluate(
+    study: Annotated[Path | None, typer.Argument(metavar="OUT", help="The study's folder.")] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE.csv",
+            help="Compare these scores instead: columns case, label, model, repeat, score, and patient if known.",
+        ),
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="The model of the table that others are compared with [default: its first].")
+    ] = None,
+    design: Annotated[
+        str | None,
+        typer.Option(help="nested, or factorial where run j of all models shares split or order of batches."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="A new folder for the tables of --predictions.")] = None,
+    plan: Annotated[
+        float | None,
+        typer.Option(metavar="POINTS", help="How many runs and cases would show this difference of AUC, in per cent?"),
+    ] = None,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Score the trained runs and compare the models; or compare scores from anywhere; or plan a study."""
     from foveate import commands
 
-    commands.stage("evaluate", out, device, quiet)
+    commands.evaluate(study, predictions, baseline, design, out, plan, device, quiet)
 
 
 @app.command()

@@ -62,7 +62,7 @@ def _results_text(folder: StudyFolder) -> str:
     for subject in runs.subjects(folder.study):
         if not folder.study.datasets[subject.dataset].source:
             continue
-        rows = tables.auc_table(folder.study, subject, tables.read_results(folder))
+        rows = tables.auc_table(folder.study, subject, tables.read_results(folder), tables.read_comparison(folder))
         means = [f"{row.title} {row.mean:.2f}" for row in rows if row.mean is not None]
         lines.append(f"{subject.name}: mean AUC in per cent: {', '.join(means)}")
     return "\n".join(lines)
@@ -78,6 +78,56 @@ def stage(name: str, out: Path, device: str, quiet: bool) -> None:
         page = pipeline.run_stage(name, folder, device, progress)
     done = f"attention maps: {folder.figures}" if name == "maps" else f"done: {out}"
     console.out.print(f"report: {page}" if page else done, markup=False)
+
+
+def evaluate(
+    study: Path | None,
+    predictions: Path | None,
+    baseline: str | None,
+    design: str | None,
+    out: Path | None,
+    plan: float | None,
+    device: str,
+    quiet: bool,
+) -> None:
+    """`foveate evaluate OUT`, `--predictions TABLE.csv`, and `--plan POINTS` with either."""
+    with console.errors_for_people():
+        if (study is None) == (predictions is None):
+            raise UsageError("give a study's folder, or --predictions with a table of scores, one of the two.")
+        lone = {"--baseline": baseline, "--design": design, "--out": out}
+        given = [option for option, value in lone.items() if value is not None]
+        if study is not None and given:
+            raise UsageError(f"{given[0]} goes with --predictions; a study says it in its study.yaml.")
+        if plan is not None and not 0 < plan < 50:
+            raise UsageError(f"--plan must be a difference of AUC in per cent, such as 1.5, not {plan:g}.")
+    if study is not None and plan is None:
+        stage("evaluate", study, device, quiet)
+        return
+    from foveate import scores
+    from foveate.evaluation.compare import Settings
+
+    with console.errors_for_people():
+        if predictions is not None:
+            if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+                raise UsageError(f"{out} exists and is not empty: give a new folder.")
+            how = Settings(design=scores.design_of(design))
+            found, names = scores.read(predictions, baseline)
+            if plan is None:
+                shown, said = scores.compare_predictions(predictions, found, names, how, out)
+                console.out.print(shown)
+                console.out.print("\n".join(["", *said]), markup=False)
+                if out is not None:
+                    console.out.print(f"tables: {out}", markup=False)
+                return
+            planned = [(predictions.stem, found, names, how)]
+        else:
+            assert study is not None
+            planned = scores.of_study(StudyFolder(study))
+        assert plan is not None
+        for name, found, names, how in planned:
+            table, text = scores.plan(name, found, names, how, plan)
+            console.out.print(text, markup=False)
+            console.out.print(table)
 
 
 def models(names: str, pixels: int, timed: bool, device: str) -> None:

@@ -1,0 +1,131 @@
+"""`foveate evaluate --predictions` and `--plan`: what is printed and written, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from foveate import commands
+from foveate.evaluation import compare_runs
+from foveate.runs import StudyFolder
+from tests.report import synthetic
+
+CASES = 90
+LABELS = np.arange(CASES) % 2
+SKILL = {"plain": 1.0, "[ours]": 2.0, "other": 1.1}
+
+
+def evaluate(study: Path | None = None, predictions: Path | None = None, **options: Any) -> None:
+    given: dict[str, Any] = {"baseline": None, "design": None, "out": None, "plan": None, **options}
+    commands.evaluate(study, predictions, **given, device="cpu", quiet=True)
+
+
+def scores() -> np.ndarray[tuple[int, int, int], np.dtype[np.float64]]:
+    random = np.random.default_rng(3)
+    shared = random.normal(size=CASES)
+    runs = [[s * LABELS + shared + 0.5 * random.normal(size=CASES) for _ in range(3)] for s in SKILL.values()]
+    return np.array(runs)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    rows = [
+        (f"case{case:03}", LABELS[case], model, repeat, value)
+        for model, of in zip(SKILL, scores(), strict=True)
+        for repeat, run in enumerate(of, 1)
+        for case, value in enumerate(run)
+    ]
+    frame = pd.DataFrame(rows, columns=["case", "label", "model", "repeat", "score"])
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    return tmp_path / "mine.csv"
+
+
+def test_the_comparison_is_printed_and_written(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = table.parent / "out"
+    evaluate(predictions=table, out=out)
+    text = capsys.readouterr().out
+    assert "[ours]" in text
+    assert "On mine (90 cases), [ours] reached a mean AUC-ROC of" in text
+    assert "More than chance explains" in text
+    assert f"tables: {out}" in text
+    expected, _ = compare_runs(LABELS, scores())
+    row = pd.read_csv(out / "comparison.csv").set_index("model").loc["[ours]"]
+    assert row["delta"] == pytest.approx(expected.estimate)
+    assert row["p"] == pytest.approx(expected.p_value)
+    assert {path.name for path in out.rglob("*.*")} == {
+        "results.csv", "measures.csv", "comparison.csv", "tests.csv", "mine.csv", "mine.md", "mine.tex", "mine.html",
+    }  # fmt: skip
+
+
+def test_without_out_nothing_is_written(table: Path) -> None:
+    before = sorted(table.parent.rglob("*"))
+    evaluate(predictions=table)
+    assert sorted(table.parent.rglob("*")) == before
+
+
+def test_the_baseline_and_the_design_can_be_chosen(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evaluate(predictions=table, baseline="other", design="factorial")
+    text = capsys.readouterr().out
+    assert "for other: a difference of" in text
+    assert "factorial" in text
+
+
+def test_a_plan_from_a_table(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evaluate(predictions=table, plan=3.0)
+    text = capsys.readouterr().out
+    assert "a true difference of 3 points in mean AUC to plain" in text
+    assert "Holm’s first step for 2 comparisons" in text
+    lines = [line.split() for line in text.splitlines() if line[:2].strip().isdigit()]
+    assert [line[0] for line in lines] == ["3", "5", "10", "20"]
+    chances = np.array([[int(line[column]) for column in (1, 3, 5, 7)] for line in lines])
+    assert (np.diff(chances, axis=0) >= 0).all()  # more runs, more power
+    assert (np.diff(chances, axis=1) >= 0).all()
+
+
+def test_a_plan_from_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = synthetic.build(tmp_path / "out", datasets=("mri", "ct"), repeats=2, images=40)
+    evaluate(folder.path, plan=2.0)
+    text = capsys.readouterr().out
+    assert text.startswith("mri: the chance to show a true difference of 2 points in mean AUC to ResNet-18")
+    assert "\nct: the chance" in text
+    assert "factorial runs" in text  # as the runs' records say
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        ({}, 2, "one of the two"),
+        ({"predictions": "t", "study": "s"}, 2, "one of the two"),
+        ({"study": "s", "baseline": "plain"}, 2, "--baseline goes with --predictions"),
+        ({"study": "s", "out": Path("x")}, 2, "--out goes with --predictions"),
+        ({"predictions": "t", "design": "crossed"}, 2, "must be nested or factorial"),
+        ({"predictions": "t", "baseline": "nobody"}, 2, "has no such model; it has plain, [ours], other"),
+        ({"predictions": "t", "plan": 0.0}, 2, "--plan must be a difference of AUC in per cent"),
+        ({"predictions": "t", "plan": float("nan")}, 2, "--plan must be"),
+        ({"predictions": "nowhere"}, 1, "cannot read"),
+        ({"study": "s", "plan": 1.0}, 1, "no run of"),
+    ],
+)
+def test_what_is_refused(
+    table: Path, options: dict[str, Any], status: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = StudyFolder(table.parent / "s")
+    study.create(synthetic.build(table.parent / "whole", repeats=1, images=20).study)
+    places = {"t": table, "nowhere": table.parent / "nowhere.csv", "s": study.path}
+    given = {key: places.get(value, value) if key != "plan" else value for key, value in options.items()}
+    with pytest.raises(SystemExit) as ended:
+        evaluate(**given)
+    assert ended.value.code == status
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Traceback" not in said
+
+
+def test_a_full_folder_is_refused(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        evaluate(predictions=table, out=table.parent)
+    assert "exists and is not empty" in capsys.readouterr().err
