@@ -2,8 +2,8 @@
 
 An AUC is a mean over pairs of a diseased and a healthy case, so it splits into one component a case: the share of the
 other class that the case is on the right side of (ties half). The covariance of these components over cases is the
-covariance of the AUCs (DeLong, DeLong, Clarke-Pearson: Biometrics 1988). Midranks give all components in
-O(n log n) time and O(n) memory (Sun and Xu: IEEE Signal Processing Letters 2014). Where patients contribute several
+covariance of the AUCs (DeLong, DeLong, Clarke-Pearson: Biometrics 1988). Sorting gives all components in O(n log n)
+time and O(n) memory (Sun and Xu: IEEE Signal Processing Letters 2014). Where patients contribute several
 images, components are summed within patients first (Obuchowski: Biometrics 1997), which is the same thing where
 every patient has one image.
 """
@@ -70,11 +70,12 @@ def components(labels: ArrayLike, scores: ArrayLike, patients: ArrayLike | None 
     diseased, healthy = int(positive.sum()), int((~positive).sum())
     if not diseased or not healthy:
         return ONE_CLASS
-    above = stats.rankdata(values[:, positive], axis=1)
-    below = stats.rankdata(values[:, ~positive], axis=1)
-    overall = stats.rankdata(values, axis=1)
-    of_diseased = (overall[:, positive] - above) / healthy  # (k, m): share of the healthy that score lower
-    of_healthy = 1 - (overall[:, ~positive] - below) / diseased  # (k, n - m): share of the diseased that score higher
+    of_diseased = np.empty((len(values), diseased))  # share of the healthy that score lower
+    of_healthy = np.empty((len(values), healthy))  # share of the diseased that score higher
+    for row, score in enumerate(values):
+        lower = _lower(positive, score)
+        of_diseased[row] = lower[1][positive] / healthy
+        of_healthy[row] = 1 - lower[0][~positive] / diseased
     aucs = of_diseased.mean(1)
     if of is None:
         if diseased < 2 or healthy < 2:
@@ -82,6 +83,22 @@ def components(labels: ArrayLike, scores: ArrayLike, patients: ArrayLike | None 
         spread = np.atleast_2d(np.cov(of_diseased)) / diseased + np.atleast_2d(np.cov(of_healthy)) / healthy
         return Components(aucs, spread)
     return Components(aucs, _clustered(positive, of_diseased, of_healthy, aucs, of))
+
+
+def _lower(positive: NDArray[np.bool_], score: Floats) -> tuple[Floats, Floats]:
+    """For each case, how many diseased and how many healthy ones score lower, ties half: (n,), (n,).
+
+    One sort, then counts by groups of equal scores: a third of the time of the three midranks that say the same.
+    """
+    order = np.argsort(score)
+    ranked = score[order]
+    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])  # of groups of equal scores
+    sizes = np.diff(np.r_[starts, len(score)])
+    diseased = np.add.reduceat(positive[order].astype(np.int64), starts)
+    healthy = sizes - diseased
+    group = np.empty(len(score), dtype=np.intp)
+    group[order] = np.repeat(np.arange(len(starts)), sizes)
+    return (np.cumsum(diseased) - diseased / 2)[group], (np.cumsum(healthy) - healthy / 2)[group]
 
 
 def _clustered(

@@ -119,8 +119,11 @@ class Comparison:
         """Chi-square over cases alone, as if these very runs were the models (crossed runs). Not the headline."""
         models, runs = self.aucs.shape
         c, method = self.covariances, "Obuchowski-Rockette chi-square, runs fixed"
-        error = c.variance - c.cov1 + (runs - 1) * max(c.cov2 - c.cov3, 0.0)
         spread, freedom = float(np.ptp(self.aucs.mean(1))), float(models - 1)
+        if self.design == "nested":  # its cov3 holds the pairs that cov1 would take out
+            none = Undefined("runs can be held fixed in this way where they cross the models")
+            return Estimate(spread, None, None, none, none, none, method)
+        error = c.variance - c.cov1 + (runs - 1) * max(c.cov2 - c.cov3, 0.0)
         if error <= 1e-24:
             none = Undefined("the cases do not vary")
             return Estimate(spread, None, None, none, none, none, method)
