@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats import inter_rater
@@ -122,6 +122,7 @@ def test_krippendorffs_examples(ratings: Any, level: Level, alpha: float, digits
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=3, max_size=25))
+@example(pairs=[(0, 2), (0, 3), (1, 1)])  # with linear weights no variance, but for rounding
 @pytest.mark.parametrize("weights", [None, "linear", "quadratic"])
 def test_cohens_kappa_is_scikit_learns_and_statsmodels(weights: Weights, pairs: list[tuple[int, int]]) -> None:
     first, second = (list(column) for column in zip(*pairs, strict=True))
@@ -316,3 +317,17 @@ def test_wrong_input_is_refused() -> None:
         krippendorff_alpha(KRIPPENDORFF_4, "cardinal")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="must be numbers"):
         krippendorff_alpha([["a", "b"], ["a", "a"]], "interval")
+
+
+def test_perfect_agreement_is_no_certainty() -> None:
+    found = cohen_kappa([0, 1, 0, 1], [0, 1, 0, 1])
+    assert isinstance(found, Estimate)
+    assert found.estimate == 1
+    assert isinstance(found.interval, Undefined)
+
+
+def test_gaps_and_mixed_kinds_are_refused() -> None:
+    with pytest.raises(ValueError, match="see krippendorff_alpha"):
+        cohen_kappa([0.0, float("nan")], [0.0, 1.0])
+    with pytest.raises(ValueError, match="all numbers or all words"):
+        krippendorff_alpha([["a", 1], ["a", 2]])

@@ -184,6 +184,15 @@ def test_one_case_of_each_class_or_one_sample_does_not_vary() -> None:
     assert isinstance(single.standard_error, Undefined)
 
 
+def test_infinite_scores_rank_like_any_others() -> None:
+    wide = np.where(SCORES >= 4, math.inf, np.where(SCORES <= 1, -math.inf, SCORES))
+    found, known = (
+        clustered_bootstrap(LABELS, scores, None, auc, 50, np.random.default_rng(0))
+        for scores in (wide, np.clip(SCORES, 1, 4))
+    )
+    assert found == known
+
+
 @pytest.mark.parametrize(
     ("labels", "scores", "patients", "repetitions", "message"),
     [

@@ -77,6 +77,7 @@ def test_the_curve_by_hand() -> None:
     between = [proportion_confint(k, 2, method="wilson") for k in range(3)]
     assert list(zip(found.low, found.high, strict=True)) == [pytest.approx(pair, abs=1e-12) for pair in between]
     assert found.error == pytest.approx((0.15 + 0.15 + 0.25) / 3)
+    assert curve([0, 0, 1, 1], [0.1, 0.1, 0.1, 0.9], 2).cases.tolist() == [3, 1]
 
 
 @given(st.integers(10, 60), st.integers(1, 10), st.integers(0, 1000))

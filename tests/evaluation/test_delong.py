@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
@@ -228,8 +228,16 @@ def test_the_logit_interval_stays_within_bounds_and_grows_with_confidence(study:
         assert isinstance(found, Undefined)
 
 
+# Of one rank but for rounding, which leaves an eigenvalue of 5e-16 of the other.
+NEARLY_RANK_1 = (
+    np.array([False, False, True, True, False]),
+    np.array([[1, 1, 1, 2, 1], [0, 1, 1, 2, 1], [1, 0, 0, 2, 0]]),
+)
+
+
 @settings(deadline=None)
 @given(studies())
+@example(NEARLY_RANK_1)
 def test_the_overall_test_is_the_contrasts_chi_square(study: Study) -> None:
     labels, scores = study
     aucs, s = textbook(labels, scores)

@@ -165,6 +165,15 @@ def test_the_cases_needed_are_the_fewest_that_reach_the_power(known: Power, diff
     assert needed == 2 or known.power(difference, 5, needed - 1) < 0.8
 
 
+def test_cases_that_are_enough_are_found_though_more_of_them_have_less_power() -> None:
+    # More cases leave the runs alone with the error term, and that with their few degrees of freedom.
+    known = Power(5.6e-5, 0.0, 1e-5, 200, 2, "factorial")
+    assert known.power(0.05, 2, 50) > 0.9 > 0.5 > known.power(0.05, 2, 1_000_000)
+    needed = known.cases_needed(0.05, 2, power=0.8)
+    assert needed is not None
+    assert needed <= 50
+
+
 def test_no_number_of_cases_makes_up_for_runs_that_lie_far_apart() -> None:
     known = Power(1e-2, 1e-4, 1e-4, 100, 2, "nested")
     assert known.cases_needed(0.01, 3) is None

@@ -61,7 +61,11 @@ def test_every_measure_by_hand() -> None:
     assert [name for name, _ in found.items()] == list(NAMES)
     assert [value(result) for _, result in found.items()] == pytest.approx(expected)
     assert [result.interval is None for _, result in found.items()] == [False] * 5 + [True] * 2
-    assert found.ppv.interval == wilson(9, 11).interval
+    of = {"sensitivity": (9, 10), "specificity": (8, 10), "ppv": (9, 11), "npv": (8, 9), "accuracy": (17, 20)}
+    narrow = dict(decisions(LABELS, CALLS, confidence=0.8).items())
+    for name, counts in of.items():
+        assert getattr(found, name).interval == wilson(*counts).interval
+        assert narrow[name].interval == wilson(*counts, 0.8).interval
 
 
 def test_every_measure_at_another_prevalence_by_hand() -> None:
@@ -209,6 +213,7 @@ def test_a_class_of_one_patient_leaves_no_calls(labels: list[int], patients: lis
 def test_two_cases_a_class_are_enough() -> None:
     # However they are dealt: 5 is judged by the threshold 6, and 6 by 5.
     assert calls_of(cross_fitted_calls([0, 0, 1, 1], [1, 2, 5, 6])).tolist() == [False, False, False, True]
+    assert calls_of(cross_fitted_calls([0, 0, 1, 1], [1, 1, 2, 2])).tolist() == [False, False, True, True]
 
 
 def test_wrong_input_is_refused() -> None:

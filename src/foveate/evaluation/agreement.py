@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from statsmodels.stats import inter_rater
 
-from foveate.evaluation.results import Estimate, Undefined
+from foveate.evaluation.results import Estimate, Undefined, upper
 
 Floats = NDArray[np.float64]
 Level = Literal["nominal", "ordinal", "interval", "ratio"]
 
+CERTAIN = Undefined("with this agreement the variance is estimated as 0, which is not certainty")
 UNANIMOUS = Undefined("all ratings are the same: agreement beyond chance cannot be told from chance")
 
 
@@ -29,6 +30,8 @@ def cohen_kappa(
     holds then. `weights` for ordered categories, which are put in sorted order. Raises ValueError for two lengths.
     """
     one, other = np.asarray(first), np.asarray(second)
+    if pd.isna(one).any() or pd.isna(other).any():
+        raise ValueError("Cohen's kappa needs a rating of every case by both raters: see krippendorff_alpha")
     if one.shape != other.shape or one.ndim != 1:
         raise ValueError(f"the raters' ratings have shapes {one.shape} and {other.shape}: they must be equal, (n,)")
     names = np.unique(np.concatenate([one, other]))
@@ -53,12 +56,15 @@ def kappa_of_table(
     with np.errstate(divide="ignore", invalid="ignore"):  # its own z, where there is no variance
         found = inter_rater.cohens_kappa(counts, wt=weights)
     kappa, error = float(found.kappa), math.sqrt(max(float(found.var_kappa), 0.0))
-    reach = float(stats.norm.ppf((1 + confidence) / 2)) * error
+    reach = float(stats.norm.ppf(upper(confidence))) * error
     null = math.sqrt(max(float(found.var_kappa0), 0.0))
-    z: float | Undefined = kappa / null if null > 0 else Undefined("no variance where there is no agreement")
+    z: float | Undefined = kappa / null if null > 1e-6 else Undefined("no variance where there is no agreement")
     p: float | Undefined = z if isinstance(z, Undefined) else float(2 * stats.norm.sf(abs(z)))
     name = "Cohen's kappa" if weights is None else f"Cohen's kappa, {weights} weights"
-    return Estimate(kappa, error, (kappa - reach, kappa + reach), z, None, p, name)
+    interval: tuple[float, float] | Undefined = (kappa - reach, kappa + reach)
+    if error < 1e-6:
+        interval = CERTAIN
+    return Estimate(kappa, error, interval, z, None, p, name)
 
 
 def fleiss_kappa(
@@ -219,7 +225,10 @@ def _tally(ratings: NDArray[np.object_]) -> tuple[NDArray[Any], Floats]:
     """(cases, raters) with gaps -> the values that occur (k,), sorted, and how often in each case (cases, k)."""
     if ratings.ndim != 2:
         raise ValueError(f"ratings must have two dimensions, not {ratings.ndim}")
-    names = np.unique(ratings[~pd.isna(ratings)].tolist())
+    try:
+        names = np.array(sorted(set(ratings[~pd.isna(ratings)].tolist())), dtype=object)
+    except TypeError as error:
+        raise ValueError("ratings must be all numbers or all words") from error
     counts = [(ratings == name).sum(1) for name in names.tolist()]
     return names, np.array(counts, dtype=np.float64).reshape(len(names), len(ratings)).T
 
@@ -263,6 +272,6 @@ def _interval(
     values = values[~np.isnan(values)]
     if len(values) < 0.9 * repetitions:
         return Undefined("too many resampled sets of cases have no agreement beyond chance to speak of")
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return float(low), float(high)
+    tail = 1 - upper(confidence)
+    low, high = np.quantile(values, [tail, 1 - tail]).tolist()
+    return (low, high) if low < high else CERTAIN

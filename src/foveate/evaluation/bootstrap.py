@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from foveate.evaluation import metrics
 from foveate.evaluation.delong import check_labels, check_scores
-from foveate.evaluation.results import Estimate, Undefined
+from foveate.evaluation.results import Estimate, Undefined, upper
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[NDArray[np.bool_], Floats], "float | Undefined"]  # (n,) labels, (..., n) scores -> a number
@@ -57,7 +57,7 @@ def clustered_bootstrap(
     samples = samples[~np.isnan(samples)]
     if len(samples) < 0.9 * repetitions:
         return Undefined("the statistic does not exist in most resampled data")
-    tail = (1 - confidence) / 2
+    tail = 1 - upper(confidence)
     low, high = (float(bound) for bound in np.quantile(samples, [tail, 1 - tail]))
     p = None if null is None else _two_sided(samples, null)
     error = float(samples.std(ddof=1)) if len(samples) > 1 else Undefined("one sample does not vary")
@@ -103,7 +103,7 @@ def _of_sample(statistic: Statistic, truth: NDArray[np.bool_], values: Floats, c
 def _aucs_by_counts(truth: NDArray[np.bool_], values: Floats, counts: NDArray[np.int32]) -> Floats:
     """AUC of one score (n,) for many weightings of the cases (b, n): the Mann-Whitney count with multiplicities."""
     order = np.argsort(values, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(values[order]) != 0])  # of groups of equal scores
+    starts = np.flatnonzero(np.r_[True, values[order][1:] != values[order][:-1]])  # of groups of equal scores
     weights, positive = counts[:, order].astype(np.float64), truth[order]
     diseased = np.add.reduceat(weights * positive, starts, axis=1)  # (b, groups)
     healthy = np.add.reduceat(weights * ~positive, starts, axis=1)

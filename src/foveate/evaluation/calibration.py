@@ -52,6 +52,8 @@ def log_loss(labels: ArrayLike, probabilities: ArrayLike, prevalence: float | No
 def calibration_curve(labels: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> CalibrationCurve | Undefined:
     """The curve over bins of equal numbers of cases; equal probabilities stay in one bin."""
     truth, values = _checked(labels, probabilities)
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1, not {bins}")
     if len(truth) < bins:
         return Undefined(f"{len(truth)} cases do not fill {bins} bins")
     edges = np.unique(np.quantile(values, np.arange(1, bins) / bins))
@@ -81,6 +83,8 @@ def calibration_error(
     moved, weights = _moved(truth, values, prevalence)
     if isinstance(weights, Undefined):
         return weights
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1, not {bins}")
     if len(truth) < bins:
         return Undefined(f"{len(truth)} cases do not fill {bins} bins")
     of = np.searchsorted(np.unique(np.quantile(moved, np.arange(1, bins) / bins)), moved, side="left")

@@ -36,6 +36,8 @@ def bradley_terry(wins: ArrayLike, reference: int = 0, prior: float = 0.0) -> St
     table = np.asarray(wins, dtype=np.float64)
     if table.ndim != 2 or table.shape[0] != table.shape[1] or (table < 0).any():
         raise ValueError("wins must be a square table of numbers of at least 0")
+    if not 0 <= reference < len(table) or prior < 0:
+        raise ValueError(f"reference must be one of {len(table)} models and prior at least 0: {reference}, {prior}")
     table = table + prior
     np.fill_diagonal(table, 0)
     if sparse.csgraph.connected_components(table > 0, connection="strong")[0] > 1:

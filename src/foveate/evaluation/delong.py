@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from foveate.evaluation.results import Estimate, Undefined
+from foveate.evaluation.results import Estimate, Undefined, upper
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +33,7 @@ class Components:
 
 
 def check_labels(labels: ArrayLike) -> NDArray[np.bool_]:
-    """(n,) of two values, the greater one positive -> (n,) bool. Raises ValueError for anything but 0 and 1."""
+    """(n,) of 0 and 1 -> (n,) bool. Raises ValueError for other values or dimensions."""
     truth = np.asarray(labels)
     if truth.ndim != 1:
         raise ValueError(f"labels must have one dimension, not {truth.ndim}")
@@ -64,7 +64,7 @@ def components(labels: ArrayLike, scores: ArrayLike, patients: ArrayLike | None 
     """AUCs and their covariance; labels (n,) 0 or 1, scores (k, n), patients (n,) any values or None."""
     positive = check_labels(labels)
     values = check_scores(scores, len(positive))
-    if values.ndim != 2:
+    if values.ndim != 2 or not len(values):
         raise ValueError(f"scores must be (scores, cases), not of shape {values.shape}")
     of = None if patients is None else check_patients(patients, len(positive))
     diseased, healthy = int(positive.sum()), int((~positive).sum())
@@ -140,8 +140,6 @@ def auc_interval(
     """
     if scale not in ("logit", "linear"):
         raise ValueError(f"scale must be logit or linear, not {scale!r}")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
     found = components(labels, np.asarray(scores, dtype=np.float64)[None], patients)
     if isinstance(found, Undefined):
         return found
@@ -149,7 +147,7 @@ def auc_interval(
     if isinstance(found.covariance, Undefined):
         return Estimate(auc, found.covariance, found.covariance, method=method)
     error = math.sqrt(max(float(found.covariance[0, 0]), 0.0))
-    return Estimate(auc, error, interval_of_auc(auc, error, stats.norm.ppf((1 + confidence) / 2), scale), method=method)
+    return Estimate(auc, error, interval_of_auc(auc, error, stats.norm.ppf(upper(confidence)), scale), method=method)
 
 
 def interval_of_auc(auc: float, error: float, width: float, scale: str = "logit") -> tuple[float, float] | Undefined:
@@ -195,7 +193,7 @@ def z_test(difference: float, error: float, confidence: float, method: str) -> E
             return Estimate(difference, 0.0, reason, reason, None, reason, method)
         return Estimate(0.0, 0.0, (0.0, 0.0), 0.0, None, 1.0, method)
     z = difference / error
-    reach = float(stats.norm.ppf((1 + confidence) / 2)) * error
+    reach = float(stats.norm.ppf(upper(confidence))) * error
     p = float(2 * stats.norm.sf(abs(z)))
     return Estimate(difference, error, (difference - reach, difference + reach), z, None, p, method)
 
@@ -217,11 +215,13 @@ def delong_overall_test(
     contrast = np.eye(len(found.aucs))[1:] - np.eye(len(found.aucs))[:1]
     between = contrast @ found.aucs
     within = contrast @ found.covariance @ contrast.T
-    rank = int(np.linalg.matrix_rank(within, hermitian=True)) if len(within) else 0
+    # What rounding leaves of a contrast without variance must not count as one.
+    tolerance = 1e-10 * float(np.trace(found.covariance))
+    rank = int(np.linalg.matrix_rank(within, tol=tolerance, hermitian=True)) if len(within) else 0
     if not rank:
         reason = Undefined("the AUCs do not vary over these cases")
         return Estimate(spread, statistic=reason, degrees_of_freedom=reason, p_value=reason)
-    chi2 = float(between @ np.linalg.pinv(within, hermitian=True) @ between)
+    chi2 = float(between @ np.linalg.pinv(within, rcond=1e-10, hermitian=True) @ between)
     return Estimate(spread, None, None, chi2, float(rank), float(stats.chi2.sf(chi2, rank)), "DeLong, chi-square")
 
 

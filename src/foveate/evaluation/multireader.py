@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from foveate.evaluation import delong
-from foveate.evaluation.results import Estimate, Undefined
+from foveate.evaluation.results import Estimate, Undefined, upper
 
 Design = Literal["nested", "factorial"]
 Floats = NDArray[np.float64]
@@ -99,7 +99,7 @@ class Comparison:
                 return Estimate(0.0, 0.0, (0.0, 0.0), 0.0, math.inf, 1.0, method)
             return Estimate(difference, found, found, found, found, found, method)
         error, freedom = math.sqrt(2 * found[0] / self.aucs.shape[1]), found[1]
-        reach = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
+        reach = float(stats.t.ppf(upper(confidence), freedom)) * error
         t = difference / error
         p = float(2 * stats.t.sf(abs(t), freedom))
         return Estimate(difference, error, (difference - reach, difference + reach), t, freedom, p, method)
@@ -142,8 +142,8 @@ def comparison(
     """AUCs and DeLong covariances of scores (models, runs, cases)."""
     check_design(design)
     values = np.asarray(scores, dtype=np.float64)
-    if values.ndim != 3:
-        raise ValueError(f"scores must be (models, runs, cases), not of shape {values.shape}")
+    if values.ndim != 3 or values.shape[0] < 2 or values.shape[1] < 1:
+        raise ValueError(f"scores must be (models, runs, cases) of two models or more, not of shape {values.shape}")
     models, runs, cases = values.shape
     found = delong.components(labels, values.reshape(models * runs, cases), patients)
     if isinstance(found, Undefined):
@@ -227,5 +227,5 @@ def mean_auc_interval(
     total = between + runs * max(cov2, 0.0)
     error = math.sqrt(total / runs)
     freedom = math.inf if between < 1e-24 else total**2 * (runs - 1) / between**2
-    interval = delong.interval_of_auc(mean, error, float(stats.t.ppf((1 + confidence) / 2, freedom)))
+    interval = delong.interval_of_auc(mean, error, float(stats.t.ppf(upper(confidence), freedom)))
     return Estimate(mean, error, interval, None, freedom, None, method)

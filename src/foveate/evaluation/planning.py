@@ -62,18 +62,24 @@ class Power:
         return float(stats.nct.sf(bound, freedom, shift) + wrong_way)
 
     def cases_needed(self, difference: float, runs: int, power: float = 0.8, alpha: float = 0.05) -> int | None:
-        """The fewest cases, of the same mix of classes, that reach the power; None where a million do not."""
-        most = 1_000_000
-        if self.power(difference, runs, most, alpha) < power:
+        """The fewest cases, of the same mix of classes, that reach the power; None where a million and fewer do not.
+
+        More cases are not always better: they leave the runs alone with the error term, and few runs have few
+        degrees of freedom. So sizes a tenth apart are tried from below, then the gap before the first that suffices.
+        """
+        sizes = np.unique(np.geomspace(2, 1_000_000, 140).astype(int)).tolist()
+        enough = [self.power(difference, runs, size, alpha) >= power for size in sizes]
+        if not any(enough):
             return None
-        low, high = 2, most
+        first = enough.index(True)
+        low, high = sizes[max(first - 1, 0)], sizes[first]
         while low < high:
             middle = (low + high) // 2
             if self.power(difference, runs, middle, alpha) >= power:
                 high = middle
             else:
                 low = middle + 1
-        return low
+        return int(high)
 
 
 def power(

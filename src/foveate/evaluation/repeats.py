@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from foveate.evaluation.results import Estimate, Undefined
+from foveate.evaluation.results import Estimate, Undefined, upper
 
 Floats = NDArray[np.float64]
 
@@ -38,6 +38,8 @@ def nadeau_bengio_test(
     method = "Nadeau-Bengio corrected t, re-splits"
     if values.ndim != 1 or not len(values):
         raise ValueError("differences must be (r,)")
+    if training < 1 or validation < 0:
+        raise ValueError(f"{training} cases for training and {validation} for validation are no split")
     mean = float(values.mean())
     if len(values) < 2:
         reason = Undefined("one split cannot show how far splits lie apart")
@@ -50,7 +52,7 @@ def nadeau_bengio_test(
         return Estimate(mean, 0.0, reason, reason, reason, reason, method)
     freedom = len(values) - 1
     error = math.sqrt(spread * (1 / len(values) + validation / training))
-    reach = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
+    reach = float(stats.t.ppf(upper(confidence), freedom)) * error
     t = mean / error
     p = float(2 * stats.t.sf(abs(t), freedom))
     return Estimate(mean, error, (mean - reach, mean + reach), t, float(freedom), p, method)
@@ -70,6 +72,8 @@ def probability_of_improvement(
     runs of little worth. The authors call more than 0.75 meaningful.
     """
     low, high = np.asarray(baseline, dtype=np.float64), np.asarray(model, dtype=np.float64)
+    if not low.size or not high.size or np.isnan(low).any() or np.isnan(high).any():
+        raise ValueError("AUCs of a run at least are needed, none of them NaN")
     if paired and low.shape != high.shape:
         raise ValueError(f"{len(low)} and {len(high)} runs make no pairs")
 
@@ -80,7 +84,7 @@ def probability_of_improvement(
 
     first = generator.integers(len(high), size=(repetitions, len(high)))
     second = first if paired else generator.integers(len(low), size=(repetitions, len(low)))
-    tail = (1 - confidence) / 2
+    tail = 1 - upper(confidence)
     least, most = np.quantile(share(high[first], low[second]), [tail, 1 - tail]).tolist()
     found = float(share(high, low))
     interval: tuple[float, float] | Undefined = (least, most)
@@ -100,6 +104,8 @@ def friedman_test(scores: ArrayLike) -> Estimate | Undefined:
     The estimate is the greatest difference between two mean ranks.
     """
     values = np.asarray(scores, dtype=np.float64)
+    if np.isnan(values).any():
+        raise ValueError("a score is NaN")
     if values.ndim != 2 or values.shape[0] < 2 or values.shape[1] < 3:
         return Undefined("Friedman's test needs three models and two data sets")
     if (values == values[:, :1]).all():

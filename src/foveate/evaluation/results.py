@@ -62,6 +62,13 @@ class Estimate:
     method: str = ""
 
 
+def upper(confidence: float) -> float:
+    """The probability below an interval's upper end: 0.95 -> 0.975. Raises ValueError for no confidence at all."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
+    return (1 + confidence) / 2
+
+
 def defined(value: Value | Undefined | None) -> Value | None:
     """The value, or None where there is none: for tables, where an empty cell says it."""
     return None if isinstance(value, Undefined) else value

@@ -99,7 +99,7 @@ def choose_threshold(labels: ArrayLike, scores: ArrayLike, rule: Rule = "youden"
     `youden`: the greatest sensitivity + specificity - 1; a number: the highest threshold that reaches that
     sensitivity. Of equals the highest. It must be judged on other cases. Raises ValueError for an unknown rule.
     """
-    if not (rule == "youden" or (not isinstance(rule, str) and 0 < rule <= 1)):
+    if not (rule == "youden" or (isinstance(rule, int | float) and 0 < rule <= 1)):
         raise ValueError(f"rule must be 'youden' or a sensitivity between 0 and 1, not {rule!r}")
     truth = check_labels(labels)
     values = check_scores(scores, len(truth))
