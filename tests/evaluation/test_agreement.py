@@ -330,4 +330,4 @@ def test_gaps_and_mixed_kinds_are_refused() -> None:
     with pytest.raises(ValueError, match="see krippendorff_alpha"):
         cohen_kappa([0.0, float("nan")], [0.0, 1.0])
     with pytest.raises(ValueError, match="all numbers or all words"):
-        krippendorff_alpha([["a", 1], ["a", 2]])
+        krippendorff_alpha(np.array([["a", 1], ["a", 2]], dtype=object))
