@@ -183,3 +183,20 @@ def test_wrong_input_is_refused(
 def test_an_impossible_prevalence_is_refused(measure: Callable[..., object], prevalence: float) -> None:
     with pytest.raises(ValueError, match="prevalence"):
         measure([0, 1], [0.1, 0.2], prevalence=prevalence)
+
+
+def test_the_curve_at_another_prevalence_by_hand() -> None:
+    # A half is diseased; one bin, of which a quarter is. At 10 %: odds 1/3 times (1/9) / 1.
+    labels = [0, 0, 0, 1, 1, 1, 1, 0]
+    probabilities = [0.25] * 4 + [0.75] * 4
+    found = calibration_curve(labels, probabilities, bins=2, prevalence=0.1)
+    assert isinstance(found, CalibrationCurve)
+    assert found.observed == pytest.approx([1 / 28, 3 / 12])  # odds 1/27 and 3/9
+    assert found.predicted == pytest.approx(found.observed)  # it was calibrated, and moved it still is
+    assert found.error == pytest.approx(0)
+    # A diseased case stands for 0.1 / 0.5, a healthy one for 0.9 / 0.5 cases of the population.
+    assert found.weights == pytest.approx([(3 * 1.8 + 0.2) / 8, (1.8 + 3 * 0.2) / 8])
+    plain = calibration_curve(labels, probabilities, bins=2)
+    assert isinstance(plain, CalibrationCurve)
+    assert (found.low < plain.low).all()
+    assert plain.weights == pytest.approx([0.5, 0.5])

@@ -23,11 +23,12 @@ class CalibrationCurve:
     low: Floats  # (bins,)
     high: Floats  # (bins,)
     cases: NDArray[np.int64]  # (bins,)
+    weights: Floats  # (bins,) share of the population; of the cases where no prevalence was stated
 
     @property
     def error(self) -> float:
-        """Expected calibration error: the mean distance of the two, weighted by the bins' sizes."""
-        return float(np.average(np.abs(self.predicted - self.observed), weights=self.cases))
+        """Expected calibration error: the mean distance of the two, weighted by the bins' shares."""
+        return float(np.average(np.abs(self.predicted - self.observed), weights=self.weights))
 
 
 def brier(labels: ArrayLike, probabilities: ArrayLike, prevalence: float | None = None) -> float | Undefined:
@@ -49,48 +50,41 @@ def log_loss(labels: ArrayLike, probabilities: ArrayLike, prevalence: float | No
     return float(np.average(-np.log(right), weights=weights))
 
 
-def calibration_curve(labels: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> CalibrationCurve | Undefined:
-    """The curve over bins of equal numbers of cases; equal probabilities stay in one bin."""
+def calibration_curve(
+    labels: ArrayLike, probabilities: ArrayLike, bins: int = 10, prevalence: float | None = None
+) -> CalibrationCurve | Undefined:
+    """The curve over bins of equal numbers of cases; equal probabilities stay in one bin.
+
+    With `prevalence`, the probabilities are first moved to it, and so is each bin's share of diseased cases.
+    """
     truth, values = _checked(labels, probabilities)
     if bins < 1:
         raise ValueError(f"bins must be at least 1, not {bins}")
+    moved, weights = _moved(truth, values, prevalence)
+    if isinstance(weights, Undefined):
+        return weights
     if len(truth) < bins:
         return Undefined(f"{len(truth)} cases do not fill {bins} bins")
-    edges = np.unique(np.quantile(values, np.arange(1, bins) / bins))
-    of = np.searchsorted(edges, values, side="left")
-    kept = np.unique(of)
-    parts = [of == number for number in kept]
-    sick = [int(truth[part].sum()) for part in parts]
-    sizes = [int(part.sum()) for part in parts]
-    between = [stats.binomtest(k, n).proportion_ci(method="wilson") for k, n in zip(sick, sizes, strict=True)]
-    return CalibrationCurve(
-        np.array([values[part].mean() for part in parts]),
-        np.array(sick) / np.array(sizes),
-        np.array([interval.low for interval in between]),
-        np.array([interval.high for interval in between]),
-        np.array(sizes),
+    edges = np.unique(np.quantile(moved, np.arange(1, bins) / bins))
+    _, of = np.unique(np.searchsorted(edges, moved, side="left"), return_inverse=True)  # bins without cases left out
+    cases, diseased, share = np.bincount(of), np.bincount(of, truth), np.bincount(of, weights)
+    between = [
+        stats.binomtest(int(sick), int(of_bin)).proportion_ci(method="wilson")
+        for sick, of_bin in zip(diseased, cases, strict=True)
+    ]
+    observed, low, high = (
+        ends if prevalence is None else moved_probabilities(ends, float(truth.mean()), prevalence)
+        for ends in (diseased / cases, np.array([i.low for i in between]), np.array([i.high for i in between]))
     )
+    return CalibrationCurve(np.bincount(of, weights * moved) / share, observed, low, high, cases, share / share.sum())
 
 
 def calibration_error(
     labels: ArrayLike, probabilities: ArrayLike, bins: int = 10, prevalence: float | None = None
 ) -> float | Undefined:
-    """Expected calibration error over bins of equal numbers of cases; small samples make it too large.
-
-    With `prevalence`, the probabilities are first moved to it and each bin's share of diseased cases is too.
-    """
-    truth, values = _checked(labels, probabilities)
-    moved, weights = _moved(truth, values, prevalence)
-    if isinstance(weights, Undefined):
-        return weights
-    if bins < 1:
-        raise ValueError(f"bins must be at least 1, not {bins}")
-    if len(truth) < bins:
-        return Undefined(f"{len(truth)} cases do not fill {bins} bins")
-    of = np.searchsorted(np.unique(np.quantile(moved, np.arange(1, bins) / bins)), moved, side="left")
-    size = np.bincount(of, weights)
-    gap = np.abs(np.bincount(of, weights * moved) - np.bincount(of, weights * truth))
-    return float(gap.sum() / size.sum())
+    """Expected calibration error over the bins of `calibration_curve`; small samples make it too large."""
+    curve = calibration_curve(labels, probabilities, bins, prevalence)
+    return curve if isinstance(curve, Undefined) else curve.error
 
 
 def moved_probabilities(probabilities: ArrayLike, learned: float, prevalence: float) -> Floats:
