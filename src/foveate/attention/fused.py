@@ -21,8 +21,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-# Elements in one step through the batch: 1 MiB in float32, so that several such tensors fit a core's cache.
-STEP = 2**18
+# Elements in one step through the batch: 2 MiB in float32, so that a few such tensors fit the cache.
+STEP = 2**19
 
 
 def pays_for(x: Tensor) -> bool:
@@ -47,6 +47,12 @@ def pays_for_channel_gates(x: Tensor) -> bool:
     return pays_for(x) and (
         x.is_contiguous(memory_format=torch.channels_last) or x[0, 0].numel() * x.dtype.itemsize >= 512
     )
+
+
+def pays_for_products(x: Tensor) -> bool:
+    """As `pays_for`; channel after channel, a CPU that is made for bfloat16 is faster with the plain form."""
+    native = x.dtype == torch.bfloat16 and multiplies_bfloat16()
+    return pays_for(x) and not (native and not x.is_contiguous(memory_format=torch.channels_last))
 
 
 def mean_of_positions(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,9 +107,12 @@ def images(x: Tensor) -> Tensor:
     return x.flatten(2).transpose(1, 2)
 
 
-def steps(*tensors: Tensor, elements: int | None = None) -> Iterator[tuple[Tensor, ...]]:
-    """The same few images of every tensor, step by step: as many as `elements` an image (those of the first) allow."""
-    count = images_a_step(elements or tensors[0][0].numel())
+def steps(*tensors: Tensor, elements: int | None = None, whole: bool = False) -> Iterator[tuple[Tensor, ...]]:
+    """The same few images of every tensor, step by step: as many as `elements` an image (those of the first) allow.
+
+    `whole` is one step of all images: products of bfloat16 take long to begin.
+    """
+    count = len(tensors[0]) if whole else images_a_step(elements or tensors[0][0].numel())
     return zip(*(torch.split(tensor, count) for tensor in tensors), strict=True)
 
 
@@ -111,10 +120,23 @@ def images_a_step(elements: int) -> int:
     return max(1, STEP // elements)
 
 
-def new_scratch(x: Tensor) -> Tensor:
-    """Room for one step of x in float32 at least, laid out as x is."""
+@functools.cache
+def multiplies_bfloat16() -> bool:
+    """Whether this CPU has instructions for products of bfloat16, summed in float32, and not only an emulation."""
+    abilities: dict[str, Any] = dict(torch.cpu.get_capabilities()) if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
+
+
+def product_type(x: Tensor) -> torch.dtype:
+    """What images (N, HW, C) are multiplied as: float32 at least, but bfloat16 where CPU and layout are made for it."""
+    native = x.dtype == torch.bfloat16 and x.is_contiguous() and multiplies_bfloat16()
+    return x.dtype if native else torch.promote_types(x.dtype, torch.float32)
+
+
+def new_scratch(x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Room for one step of x in float32 at least, or in another type, laid out as x is."""
     part = x[: images_a_step(x[0].numel())]
-    return torch.empty_like(part, dtype=torch.promote_types(x.dtype, torch.float32))
+    return torch.empty_like(part, dtype=dtype or torch.promote_types(x.dtype, torch.float32))
 
 
 def exact(part: Tensor, scratch: Tensor) -> Tensor:
@@ -224,9 +246,16 @@ class _Gates(Function):
                 continue
             out *= weight
             dchannels.append(torch.bmm(weight.to(product.dtype).transpose(1, 2), product).squeeze(1))
-            dspatials.append(torch.bmm(product, scale.to(product.dtype).transpose(1, 2)))
+            dspatials.append(_weighted_sum(product, scale.to(product.dtype)))
         dspatial = None if spatial is None else torch.cat(dspatials).view(spatial.shape).to(spatial.dtype)
         return dx, torch.cat(dchannels).to(channel.dtype), dspatial
+
+
+def _weighted_sum(product: Tensor, scale: Tensor) -> Tensor:
+    """(n, HW, C), (n, 1, C) -> (n, HW, 1). Overwrites the first where that takes a third of the time of a product."""
+    if product.is_contiguous():
+        return product.mul_(scale).sum(2, keepdim=True)
+    return torch.bmm(product, scale.transpose(1, 2))
 
 
 def _broadcast(channel: Tensor, spatial: Tensor | None, x: Tensor) -> tuple[Tensor, Tensor]:

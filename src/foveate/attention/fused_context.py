@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from foveate.attention.fused import apply, backward_once, exact, images, new_scratch, steps
+from foveate.attention.fused import apply, backward_once, exact, images, new_scratch, product_type, steps
 
 
 def attended(x: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
@@ -29,12 +29,13 @@ def added(x: Tensor, context: Tensor) -> Tensor:
 class _Context(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        scratch = new_scratch(images(x))
+        scratch = new_scratch(images(x), product_type(images(x)))
         column = weight.view(1, -1, 1).to(scratch.dtype)  # (1, C, 1)
         maps, contexts = [], []
-        for (part,) in steps(images(x)):
+        for (part,) in steps(images(x), whole=scratch.dtype == torch.bfloat16):
             part = exact(part, scratch)  # (n, HW, C)
-            maps.append(torch.softmax(torch.bmm(part, column.expand(len(part), -1, -1)) + bias, dim=1))
+            logits = torch.bmm(part, column.expand(len(part), -1, -1)) + bias  # float32 again, as bias is
+            maps.append(torch.softmax(logits, dim=1).to(scratch.dtype))
             contexts.append(torch.bmm(maps[-1].transpose(1, 2), part))
         ctx.save_for_backward(x, weight, torch.cat(maps).to(x.dtype))  # (N, HW, 1)
         return x, torch.cat(contexts).squeeze(1).to(x.dtype)
@@ -44,24 +45,26 @@ class _Context(Function):
     def backward(ctx: Any, above: Tensor, dcontext: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, weight, attention = ctx.saved_tensors
         dx = torch.empty_like(x)
-        scratch = new_scratch(images(x))
+        scratch = new_scratch(images(x), product_type(images(x)))
         row = weight.view(1, 1, -1).to(scratch.dtype)  # (1, 1, C)
-        dweight = torch.zeros_like(row)
-        for part, given, weights, dpooled, out in steps(
-            images(x), images(above), attention, dcontext[:, None].to(scratch.dtype), images(dx)
+        dweight = torch.zeros_like(weight).view(1, -1)
+        dpooled = dcontext[:, None].to(scratch.dtype)
+        whole = scratch.dtype == torch.bfloat16
+        for part, given, weights, pooled, out in steps(
+            images(x), images(above), attention, dpooled, images(dx), whole=whole
         ):
-            part, weights = exact(part, scratch), weights.to(scratch.dtype)
-            similar = torch.bmm(part, dpooled.transpose(1, 2))  # (n, HW, 1)
+            part, weights = exact(part, scratch), weights.to(weight.dtype)
+            similar = torch.bmm(part, pooled.transpose(1, 2)).to(weight.dtype)  # (n, HW, 1)
             dlogits = weights * (similar - (weights * similar).sum(1, keepdim=True))
-            dweight += torch.bmm(dlogits.transpose(1, 2), part).sum(0)
-            left = torch.cat([weights, dlogits], dim=2)  # (n, HW, 2)
-            right = torch.cat([dpooled, row.expand_as(dpooled)], dim=1)  # (n, 2, C)
+            left = torch.cat([weights, dlogits], dim=2).to(scratch.dtype)  # (n, HW, 2)
+            right = torch.cat([pooled, row.expand_as(pooled)], dim=1)  # (n, 2, C)
+            dweight += torch.bmm(left[:, :, 1:].transpose(1, 2), part).sum(0)
             if out.dtype == scratch.dtype:
-                out.copy_(given).baddbmm_(left, right)
+                torch.baddbmm(given, left, right, out=out)
             else:
                 out.copy_(scratch[: len(part)].copy_(given).baddbmm_(left, right))
         # A softmax does not see a constant, so the bias has no gradient.
-        return dx, dweight.view_as(weight).to(weight.dtype), weight.new_zeros(1)
+        return dx, dweight.view_as(weight), weight.new_zeros(1)
 
 
 class _Add(Function):
@@ -72,6 +75,8 @@ class _Add(Function):
     @staticmethod
     @backward_once
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor]:
-        scratch = new_scratch(images(dy))
-        sums = [exact(part, scratch).sum(1) for (part,) in steps(images(dy))]
+        scratch = new_scratch(images(dy), product_type(images(dy)))
+        ones = scratch.new_ones(1, 1, dy[0, 0].numel())
+        parts = (exact(part, scratch) for (part,) in steps(images(dy), whole=scratch.dtype == torch.bfloat16))
+        sums = [torch.bmm(ones.expand(len(part), -1, -1), part).squeeze(1) for part in parts]
         return dy, torch.cat(sums).to(dy.dtype)

@@ -100,7 +100,7 @@ class GlobalContext(Attention):
         return torch.matmul(x.flatten(2), self.weights(x).transpose(1, 2)).squeeze(2)
 
     def attend(self, x: Tensor) -> Tensor:
-        if self.mask is not None and fused.pays_for(x):
+        if self.mask is not None and fused.pays_for_products(x):
             return self._fused(x)
         context = self.context(x)
         if self.multiply is not None:

@@ -14,6 +14,8 @@ from foveate.attention.base import Attention, hidden_channels, init_default
 from foveate.attention.dimensions import broadcast, check_dims, positions
 from foveate.errors import UsageError
 
+_LARGE = 2**21  # elements of a batch in full precision; from about here on the fast path takes less time
+
 
 class SqueezeExcitation(Attention):
     """SE (Hu, Shen, Sun: Squeeze-and-Excitation Networks, CVPR 2018, Eq. 2-4).
@@ -58,7 +60,7 @@ class SqueezeExcitation(Attention):
         return torch.sigmoid(self.expand(F.relu(self.reduce(mean)))).to(mean.dtype)
 
     def attend(self, x: Tensor) -> Tensor:
-        if fused.pays_for_channel_gates(x) and (x.dtype.itemsize >= 4 or not x.is_contiguous()):
+        if fused.pays_for(x) and not x.is_contiguous() and (x.dtype.itemsize < 4 or x.numel() >= _LARGE):
             x, mean = fused.mean_of_positions(x)
             return fused.gated(x, self.gate(mean))
         return x * broadcast(self.gate(x.mean(positions(self.dims))), self.dims)
