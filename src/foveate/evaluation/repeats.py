@@ -8,7 +8,6 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from foveate.evaluation.results import Estimate, Undefined, upper
 
@@ -23,7 +22,11 @@ def holm(p_values: ArrayLike) -> Floats:
     values = np.asarray(p_values, dtype=np.float64)
     if values.ndim != 1 or not ((values >= 0) & (values <= 1)).all():
         raise ValueError("p-values must be (m,) between 0 and 1")
-    return np.asarray(multipletests(values, method="holm")[1]) if len(values) else values
+    order = np.argsort(values)
+    raised = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))  # by how many are left at its step
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(raised, 1)
+    return adjusted
 
 
 def nadeau_bengio_test(
