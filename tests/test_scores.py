@@ -20,7 +20,7 @@ SKILL = {"plain": 1.0, "[ours]": 2.0, "other": 1.1}
 
 
 def evaluate(study: Path | None = None, predictions: Path | None = None, **options: Any) -> None:
-    given: dict[str, Any] = {"baseline": None, "design": None, "out": None, "plan": None, **options}
+    given: dict[str, Any] = {"baseline": None, "positive": None, "design": None, "out": None, "plan": None, **options}
     commands.evaluate(study, predictions, **given, device="cpu", quiet=True)
 
 
@@ -104,6 +104,9 @@ def test_a_plan_from_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         ({"study": "s", "out": Path("x")}, 2, "--out goes with --predictions"),
         ({"predictions": "t", "design": "crossed"}, 2, "must be nested or factorial"),
         ({"predictions": "t", "baseline": "nobody"}, 2, "has no such model; it has plain, [ours], other"),
+        ({"study": "s", "positive": "1"}, 2, "--positive goes with --predictions only"),
+        ({"predictions": "t", "plan": 1.0, "out": Path("x")}, 2, "leave out --out"),
+        ({"predictions": "t", "out": Path("x" * 300)}, 1, "File name too long"),
         ({"predictions": "t", "plan": 0.0}, 2, "--plan must be a difference of AUC in per cent"),
         ({"predictions": "t", "plan": float("nan")}, 2, "--plan must be"),
         ({"predictions": "nowhere"}, 1, "cannot read"),
@@ -123,6 +126,23 @@ def test_what_is_refused(
     said = capsys.readouterr().err
     assert message in said
     assert "Traceback" not in said
+
+
+def test_which_label_is_disease_is_said_or_asked(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = pd.read_csv(table)
+    words["label"] = words["label"].map({0: "normal", 1: "cancer"})  # the alphabet would take the healthy ones
+    words.to_csv(table.parent / "words.csv", index=False)
+    commands.evaluate(None, table.parent / "words.csv", None, None, None, None, None, "cpu", quiet=False)
+    text = capsys.readouterr().out
+    assert text.startswith("diseased: cancer")
+    assert "below 50 %" not in text
+    evaluate(predictions=table.parent / "words.csv", positive="normal")
+    assert "most AUCs are below 50 %" in capsys.readouterr().out
+    words["label"] = words["label"].map({"normal": "left", "cancer": "right"})
+    words.to_csv(table.parent / "sides.csv", index=False)
+    with pytest.raises(SystemExit):
+        evaluate(predictions=table.parent / "sides.csv")
+    assert "say --positive right, or --positive left" in capsys.readouterr().err
 
 
 def test_a_full_folder_is_refused(table: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -109,6 +109,7 @@ def evaluate(
     baseline: Annotated[
         str | None, typer.Option(help="The model of the table that others are compared with [default: its first].")
     ] = None,
+    positive: Annotated[str | None, typer.Option(help="The label of the table that counts as disease.")] = None,
     design: Annotated[
         str | None,
         typer.Option(help="nested, or factorial where run j of all models shares split or order of batches."),
@@ -124,7 +125,7 @@ def evaluate(
     """Score the trained runs and compare the models; or compare scores from anywhere; or plan a study."""
     from foveate import commands
 
-    commands.evaluate(study, predictions, baseline, design, out, plan, device, quiet)
+    commands.evaluate(study, predictions, baseline, positive, design, out, plan, device, quiet)
 
 
 @app.command()

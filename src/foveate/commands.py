@@ -55,17 +55,18 @@ def run(
 
 
 def _results_text(folder: StudyFolder) -> str:
-    """The means in a few lines; what they say and do not say stands in the report."""
-    from foveate.report import tables
+    """The means and what the test says of them, in a few lines; the rest stands in the report."""
+    from foveate.report import tables, verdict
 
-    lines = []
-    for subject in runs.subjects(folder.study):
-        if not folder.study.datasets[subject.dataset].source:
+    study, results, comparison = folder.study, tables.read_results(folder), tables.read_comparison(folder)
+    lines, found = [], {}
+    for subject in runs.subjects(study):
+        if not study.datasets[subject.dataset].source:
             continue
-        rows = tables.auc_table(folder.study, subject, tables.read_results(folder), tables.read_comparison(folder))
-        means = [f"{row.title} {row.mean:.2f}" for row in rows if row.mean is not None]
+        found[subject.name] = tables.auc_table(study, subject, results, comparison)
+        means = [f"{row.title} {row.mean:.2f}" for row in found[subject.name] if row.mean is not None]
         lines.append(f"{subject.name}: mean AUC in per cent: {', '.join(means)}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *([verdict.verdict(found)] if len(study.models) > 1 and found else [])])
 
 
 def stage(name: str, out: Path, device: str, quiet: bool) -> None:
@@ -76,6 +77,8 @@ def stage(name: str, out: Path, device: str, quiet: bool) -> None:
         from foveate import pipeline
 
         page = pipeline.run_stage(name, folder, device, progress)
+    if name == "evaluate" and not quiet:
+        console.out.print(_results_text(folder), markup=False)
     done = f"attention maps: {folder.figures}" if name == "maps" else f"done: {out}"
     console.out.print(f"report: {page}" if page else done, markup=False)
 
@@ -84,6 +87,7 @@ def evaluate(
     study: Path | None,
     predictions: Path | None,
     baseline: str | None,
+    positive: str | None,
     design: str | None,
     out: Path | None,
     plan: float | None,
@@ -94,12 +98,14 @@ def evaluate(
     with console.errors_for_people():
         if (study is None) == (predictions is None):
             raise UsageError("give a study's folder, or --predictions with a table of scores, one of the two.")
-        lone = {"--baseline": baseline, "--design": design, "--out": out}
+        lone = {"--baseline": baseline, "--positive": positive, "--design": design, "--out": out}
         given = [option for option, value in lone.items() if value is not None]
         if study is not None and given:
-            raise UsageError(f"{given[0]} goes with --predictions; a study says it in its study.yaml.")
+            raise UsageError(f"{given[0]} goes with --predictions only.")
+        if plan is not None and out is not None:
+            raise UsageError("--plan prints its table and writes none: leave out --out.")
         if plan is not None and not 0 < plan < 50:
-            raise UsageError(f"--plan must be a difference of AUC in per cent, such as 1.5, not {plan:g}.")
+            raise UsageError(f"--plan must be a difference of AUC in per cent, above 0 and below 50, not {plan:g}.")
     if study is not None and plan is None:
         stage("evaluate", study, device, quiet)
         return
@@ -108,10 +114,11 @@ def evaluate(
 
     with console.errors_for_people():
         if predictions is not None:
-            if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
-                raise UsageError(f"{out} exists and is not empty: give a new folder.")
+            _refuse_full(out)
             how = Settings(design=scores.design_of(design))
-            found, names = scores.read(predictions, baseline)
+            found, names, diseased = scores.read(predictions, baseline, positive)
+            if not quiet:
+                console.out.print(f"diseased: {diseased}", markup=False)
             if plan is None:
                 shown, said = scores.compare_predictions(predictions, found, names, how, out)
                 console.out.print(shown)
@@ -175,13 +182,21 @@ def export(run_folder: Path, to: str, out: Path | None) -> None:
 def phantom(folder: Path, images: int, size: int, seed: int) -> None:
     """`foveate data phantom DIR`."""
     with console.errors_for_people():
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UsageError(f"{folder} exists and is not empty: give a new folder.")
+        _refuse_full(folder)
         from foveate.data.phantom import write_phantom
 
         with runs.disk_errors(folder):
             write_phantom(folder, images, seed, size)
     console.out.print(f"{images} images with masks: foveate run --data {folder}", markup=False)
+
+
+def _refuse_full(folder: Path | None) -> None:
+    """Raises UsageError where a new folder is there already, with something in it."""
+    if folder is None:
+        return
+    with runs.disk_errors(folder):
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UsageError(f"{folder} exists and is not empty: give a new folder.")
 
 
 def _plan(study: Study, device: str) -> Plan:

@@ -32,14 +32,14 @@ def design_of(text: str | None) -> Design:
     return cast(Design, text or "nested")
 
 
-def read(path: Path, baseline: str | None) -> tuple[list[RunScores], list[str]]:
-    """The runs of a table of predictions, and its models, the baseline first."""
-    found = scores.from_table(path)
+def read(path: Path, baseline: str | None, positive: str | None = None) -> tuple[list[RunScores], list[str], str]:
+    """The runs of a table of predictions, its models, the baseline first, and the label that is disease."""
+    found, diseased = scores.from_table(path, positive)
     models = list(dict.fromkeys(run.model for run in found))
     if baseline is not None and baseline not in models:
         raise UsageError(f"--baseline {baseline}: {path} has no such model; it has {', '.join(models)}.")
     first = baseline or models[0]
-    return found, [first, *(model for model in models if model != first)]
+    return found, [first, *(model for model in models if model != first)], diseased
 
 
 def compare_predictions(
@@ -58,19 +58,25 @@ def compare_predictions(
         models, sorted({run.repeat for run in found}), written["results"], written["comparison"]
     )
     images = len(found[0].cases)
-    display = auc_display(results, f"AUC-ROC in per cent on {path.stem}, {images:,} cases.", None)
+    display = auc_display(results, f"AUC-ROC in per cent on {path.stem}, {images:,} cases.", None, settings.confidence)
     if out is not None:
         with runs.disk_errors(out):
             for name, table in written.items():
                 runs.write_text(out / f"{name}.csv", table.to_csv(index=False))
             for name, text in table_files(path.stem, auc_csv(results), display).items():
                 runs.write_text(out / "tables" / name, text)
+    runs_apart = len(results[0].tests)  # too wide for a terminal: they are in the files
     shown = Table(*display.head[:1], box=None, pad_edge=False)
-    for title in display.head[1:]:
+    for title in display.head[1 + runs_apart :]:
         shown.add_column(title, justify="right")
     for line in display.rows:
-        shown.add_row(*map(Text, line))  # a model's name is no markup
+        shown.add_row(*map(Text, (line[0], *line[1 + runs_apart :])))  # a model's name is no markup
     said = [f"note: {note}" for note in compared.notes]
+    below = sum(value < 0.5 for row in compared.models for value in row.values)
+    if 2 * below > len(found):
+        said.append("note: most AUCs are below 50 %: is the other label the disease, or do low scores mean disease?")
+    if not found[0].probabilities:
+        said.append("note: the scores are no probabilities: nothing is said at a threshold of 0.5, or of calibration")
     said += verdict.quotes(path.stem, results, images, settings.confidence, "cases")
     if len(models) > 1:
         said.append(verdict.verdict({path.stem: results}))

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from foveate.errors import FoveateError
 from foveate.evaluation import compare_runs, delong_test, holm, overall_test
 from foveate.evaluation.compare import Compared, Finding, Settings, compare, over_datasets
 from foveate.evaluation.results import Estimate, Undefined
@@ -79,13 +80,13 @@ def test_delong_of_each_run_stands_beside_it() -> None:
     assert tests[1].result == delong_test(LABELS, run("plain", 2).scores, run("ours", 2).scores)
 
 
-def test_a_missing_run_is_said_and_the_shared_repeats_are_used() -> None:
+def test_crossed_runs_need_partners_so_a_missing_one_is_said_and_the_shared_repeats_are_used() -> None:
     found = [of for of in runs() if (of.model, of.repeat) != ("other", 2)]
-    compared = compare(found, MODELS, Settings())
+    compared = compare(found, MODELS, Settings(design="factorial"))
     (note,) = compared.notes
-    assert "other lacks 2" in note
-    assert "(1, 3)" in note
-    (expected, _) = compare_runs(LABELS, stacked(runs(), (1, 3)))
+    assert "plain: 1, 2, 3; ours: 1, 2, 3; other: 1, 3" in note
+    assert "the repeats that all models have (1, 3)" in note
+    (expected, _) = compare_runs(LABELS, stacked(runs(), (1, 3)), "factorial")
     delta = compared.models[1].delta
     assert isinstance(delta, Estimate)
     assert isinstance(expected, Estimate)
@@ -95,12 +96,32 @@ def test_a_missing_run_is_said_and_the_shared_repeats_are_used() -> None:
     assert len(compared.models[1].values) == 3  # all of a model's own runs count in its mean
 
 
+def test_nested_runs_need_none_so_the_first_of_each_are_used() -> None:
+    found = [run("plain", 1), run("plain", 2), run("plain", 3), run("ours", 4), run("ours", 5)]
+    compared = compare(found, MODELS[:2], Settings())
+    scores = np.array([[found[0].scores, found[1].scores], [found[3].scores, found[4].scores]])
+    (expected,) = compare_runs(LABELS, scores)
+    delta = compared.models[1].delta
+    assert isinstance(delta, Estimate)
+    assert isinstance(expected, Estimate)
+    assert (delta.estimate, delta.p_value) == (expected.estimate, expected.p_value)
+    assert delta.method.endswith("repeats 4, 5 against 1, 2 only")
+    assert "the first 2 of each are tested" in compared.notes[0]
+
+
 def test_no_common_repeat_refuses_with_the_reason() -> None:
-    compared = compare([run("plain", 1), run("ours", 2)], MODELS[:2], Settings())
+    compared = compare([run("plain", 1), run("ours", 2)], MODELS[:2], Settings(design="factorial"))
     assert compared.models[1].delta == Undefined("no repeat has a run of every model")
     table = comparison_rows("d", "clean", compared)
     assert table["p"].isna().all()
     assert table["method"].tolist() == ["baseline", "undefined: no repeat has a run of every model"]
+
+
+def test_models_of_one_repeat_over_other_cases_are_refused() -> None:
+    cut = run("ours", 1)
+    cut = RunScores("ours", 1, cut.cases[:-2], cut.labels[:-2], cut.scores[:-2])
+    with pytest.raises(FoveateError, match="models of repeat 1 have scored different cases"):
+        compare([run("plain", 1), cut], MODELS[:2], Settings())
 
 
 def test_one_run_a_model_falls_back_to_delong_and_says_so() -> None:

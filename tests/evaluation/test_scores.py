@@ -21,8 +21,8 @@ def write(path: Path, lines: list[str], head: str = HEAD) -> Path:
 
 
 def test_runs_are_read_in_the_order_of_the_table_with_cases_sorted(tmp_path: Path) -> None:
-    first, second = from_table(write(tmp_path / "t.csv", ["b,1,m,1,0.9", "a,0,m,1,0.1", *GOOD[2:]]))
-    assert (first.model, first.repeat, second.model) == ("m", 1, "n")
+    (first, second), diseased = from_table(write(tmp_path / "t.csv", ["b,1,m,1,0.9", "a,0,m,1,0.1", *GOOD[2:]]))
+    assert (first.model, first.repeat, second.model, diseased) == ("m", 1, "n", "1")
     assert first.cases.tolist() == ["a", "b"]
     assert first.labels.tolist() == [False, True]
     assert second.scores.tolist() == [0.3, 0.2]
@@ -35,7 +35,8 @@ def test_runs_are_read_in_the_order_of_the_table_with_cases_sorted(tmp_path: Pat
 def test_words_as_labels_a_byte_order_mark_and_names_that_look_like_nothing(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text(f"\ufeff{HEAD}\nNA,benign,null,1,-3\n007,malignant,null,1,2\n", encoding="utf-8")
-    (run,) = from_table(path)
+    (run,), diseased = from_table(path)
+    assert diseased == "malignant"
     assert run.model == "null"
     assert run.cases.tolist() == ["007", "NA"]
     assert run.labels.tolist() == [True, False]
@@ -44,7 +45,7 @@ def test_words_as_labels_a_byte_order_mark_and_names_that_look_like_nothing(tmp_
 
 def test_cases_without_a_patient_stand_alone(tmp_path: Path) -> None:
     lines = [f"{line},{patient}" for line, patient in zip(GOOD, ("p", "", "p", ""), strict=True)]
-    run, _ = from_table(write(tmp_path / "t.csv", lines, f"{HEAD},patient"))
+    (run, _), _ = from_table(write(tmp_path / "t.csv", lines, f"{HEAD},patient"))
     assert run.patients is not None
     assert run.patients.tolist() == ["p", "case b"]
 
@@ -58,6 +59,7 @@ def test_cases_without_a_patient_stand_alone(tmp_path: Path) -> None:
         ([*GOOD[:3], "b,1,n,1,inf"], HEAD, "line 5: score 'inf' is not a finite number"),
         (["a,0,m,1,x", "b,1,m,1,y"], HEAD, r"line 2: score 'x' is not a finite number \(2 such rows\)"),
         (["a,0,m,one,0.1"], HEAD, "line 2: repeat 'one' is not a whole number"),
+        (["a,0,m,9223372036854775808,0.1"], HEAD, "line 2: repeat '9223372036854775808' is not a whole number up to"),
         (["a,0, ,1,0.1"], HEAD, "line 2: model ' ' is not a name"),
         ([*GOOD, GOOD[0]], HEAD, "line 6: case a stands twice in repeat 1 of m"),
         ([*GOOD[:2], "a,1,n,1,0.3", "b,1,n,1,0.2"], HEAD, "case a has more than one label"),
@@ -95,4 +97,4 @@ def test_it_reads_what_pandas_writes(tmp_path: Path) -> None:
     scores = np.random.default_rng(0).random(6)
     table = pd.DataFrame({"case": list("abc") * 2, "label": [0, 1, 1] * 2, "model": "m", "repeat": [1] * 3 + [2] * 3})
     table.assign(score=scores).to_csv(tmp_path / "t.csv", index=False)
-    assert np.array_equal(np.concatenate([run.scores for run in from_table(tmp_path / "t.csv")]), scores)
+    assert np.array_equal(np.concatenate([run.scores for run in from_table(tmp_path / "t.csv")[0]]), scores)

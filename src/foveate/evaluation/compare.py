@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from foveate.errors import FoveateError
 from foveate.evaluation import bootstrap, multireader, repeats
 from foveate.evaluation.delong import components, delong_test
 from foveate.evaluation.measures import Measure, run_measures
@@ -89,22 +90,22 @@ def compare(
     if len(present) < 2 or present[0] != models[0]:
         return Compared(tuple(rows), tuple(_means(by_model, present, settings)))
     shared = sorted(set.intersection(*(set(by_model[model]) for model in present)))
-    lacking = _left_out(by_model, present, shared)
-    notes = list(lacking)
-    used = [by_model[model][repeat] for model in present for repeat in shared]
-    if not shared:
+    chosen, left_out = _chosen(by_model, present, shared, settings.design)
+    notes = [left_out] if left_out else []
+    used = [run for model in present for run in chosen[model]]
+    if not used:
         deltas: list[Estimate | Undefined] = [Undefined("no repeat has a run of every model")] * (len(present) - 1)
         overall: Estimate | Undefined = deltas[0]
     elif not same_cases(used):
         deltas, overall = _resplit(by_model, present, shared, settings, training_cases)
         notes.append("repeats have splits of their own: compared by Nadeau and Bengio's corrected t-test")
-    elif len(shared) == 1:
-        first = by_model[present[0]][shared[0]]
-        deltas = [_single(first, by_model[model][shared[0]], settings) for model in present[1:]]
+    elif len(chosen[present[0]]) == 1:
+        (first,) = chosen[present[0]]
+        deltas = [_single(first, chosen[model][0], settings) for model in present[1:]]
         overall = Undefined("one run a model cannot show how far runs lie apart")
         notes.append("one run of each model: DeLong's test speaks of these trained networks only, not of the models")
     else:
-        scores = stacked(used, present, shared)
+        scores = np.array([[run.scores for run in chosen[model]] for model in present])
         reference = used[0]
         comparison = multireader.comparison(reference.labels, scores, settings.design, reference.patients)
         if isinstance(comparison, Undefined):
@@ -112,8 +113,9 @@ def compare(
         else:
             deltas = [comparison.against_baseline(n, settings.confidence) for n in range(1, len(present))]
             overall = comparison.overall()
-    if lacking:
-        deltas = [_over(delta, shared) for delta in deltas]
+    if left_out:
+        which = {model: ", ".join(str(run.repeat) for run in chosen[model]) for model in present}
+        deltas = [_over(delta, which[present[0]], which[m]) for delta, m in zip(deltas, present[1:], strict=True)]
     adjusted = _holm(deltas)
     rows[1:] = [replace(row, delta=delta, p_holm=p) for row, delta, p in zip(rows[1:], deltas, adjusted, strict=True)]
     tests = [Finding("", None, "any difference between the models", overall)]
@@ -131,20 +133,38 @@ def _auc(run: RunScores) -> float | Undefined:
     return found if isinstance(found, Undefined) else float(found.aucs[0])
 
 
-def _left_out(by_model: dict[str, dict[int, RunScores]], present: Sequence[str], shared: Sequence[int]) -> list[str]:
-    lacking = {model: sorted(set().union(*by_model.values()) - set(by_model[model])) for model in present}
-    named = [f"{model} lacks {', '.join(map(str, repeats))}" for model, repeats in lacking.items() if repeats]
-    if not named:
-        return []
+def _chosen(
+    by_model: dict[str, dict[int, RunScores]], present: Sequence[str], shared: Sequence[int], design: Design
+) -> tuple[dict[str, list[RunScores]], str]:
+    """The runs of each model that are compared, as many of one as of another, and what that leaves out.
+
+    Crossed runs, and runs over cases of their own, need partners of the same repeat; nested ones over the same cases
+    do not: the first of each model's runs will do. Raises FoveateError where models of one repeat have other cases.
+    """
+    for repeat in shared:
+        of_repeat = [by_model[model][repeat] for model in present]
+        if not same_cases(of_repeat):
+            raise FoveateError(f"the models of repeat {repeat} have scored different cases: they cannot be compared.")
+    every = {model: [run for _, run in sorted(by_model[model].items())] for model in present}
+    repeats_of = {model: list(map(str, by_model[model])) for model in present}
+    if all(list(by_model[model]) == list(by_model[present[0]]) for model in present):
+        return every, ""
+    named = "; ".join(f"{model}: {', '.join(sorted(numbers, key=int))}" for model, numbers in repeats_of.items())
+    if design == "nested" and same_cases([run for runs in every.values() for run in runs]):
+        fewest = min(map(len, every.values()))
+        left = f"models have different runs ({named}): runs need no partners, so the first {fewest} of each are tested"
+        return {model: runs[:fewest] for model, runs in every.items()}, left
     kept = ", ".join(map(str, shared)) or "none"
-    return [f"some repeats are missing ({'; '.join(named)}): the tests use the repeats that all models have ({kept})"]
+    left = f"some repeats are missing ({named}): the tests use the repeats that all models have ({kept})"
+    return {model: [by_model[model][repeat] for repeat in shared] for model in present}, left
 
 
-def _over(delta: Estimate | Undefined, shared: Sequence[int]) -> Estimate | Undefined:
+def _over(delta: Estimate | Undefined, of_baseline: str, of_model: str) -> Estimate | Undefined:
     """The result with the repeats that it rests on in its method."""
     if isinstance(delta, Undefined):
         return delta
-    return replace(delta, method=f"{delta.method}, repeats {', '.join(map(str, shared))} only")
+    which = of_model if of_model == of_baseline else f"{of_model} against {of_baseline}"
+    return replace(delta, method=f"{delta.method}, repeats {which} only")
 
 
 def _single(first: RunScores, other: RunScores, settings: Settings) -> Estimate | Undefined:

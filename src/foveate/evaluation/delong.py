@@ -21,6 +21,7 @@ from foveate.evaluation.results import Estimate, Undefined, upper
 
 Floats = NDArray[np.float64]
 
+CERTAIN = Undefined("these cases show no variance, which is not certainty")
 ONE_CLASS = Undefined("the AUC needs cases of both classes")
 
 
@@ -191,7 +192,7 @@ def z_test(difference: float, error: float, confidence: float, method: str) -> E
         if abs(difference) > 1e-14:
             reason = Undefined("the difference has no variance over these cases")
             return Estimate(difference, 0.0, reason, reason, None, reason, method)
-        return Estimate(0.0, 0.0, (0.0, 0.0), 0.0, None, 1.0, method)
+        return Estimate(0.0, 0.0, CERTAIN, 0.0, None, 1.0, method)
     z = difference / error
     reach = float(stats.norm.ppf(upper(confidence))) * error
     p = float(2 * stats.norm.sf(abs(z)))

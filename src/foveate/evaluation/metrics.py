@@ -42,6 +42,8 @@ def sensitivity_at(labels: ArrayLike, scores: ArrayLike, specificity: float) -> 
     """The highest sensitivity that the ROC curve has at this specificity or more; no interpolation between points."""
     truth = check_labels(labels)
     values = check_scores(scores, len(truth))
+    if not 0 <= specificity <= 1:
+        raise ValueError(f"specificity must lie between 0 and 1, not {specificity}")
     if truth.all() or not truth.any():
         return Undefined("sensitivity at a specificity needs cases of both classes")
     false_positive, sensitivity, _ = roc_curve(truth, stats.rankdata(values), drop_intermediate=False)

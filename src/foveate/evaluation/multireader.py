@@ -96,7 +96,7 @@ class Comparison:
         found = self.denominator()
         if isinstance(found, Undefined):
             if abs(difference) <= 1e-14 and self.aucs.shape[1] > 1:  # nothing differs, nothing varies
-                return Estimate(0.0, 0.0, (0.0, 0.0), 0.0, math.inf, 1.0, method)
+                return Estimate(0.0, 0.0, delong.CERTAIN, 0.0, math.inf, 1.0, method)
             return Estimate(difference, found, found, found, found, found, method)
         error, freedom = math.sqrt(2 * found[0] / self.aucs.shape[1]), found[1]
         reach = float(stats.t.ppf(upper(confidence), freedom)) * error

@@ -49,6 +49,8 @@ class Power:
         `difference` of mean AUCs is a fraction of 1; alpha is of a single two-sided test: divide it by the number of
         comparisons for Holm's first step.
         """
+        if not 0 < alpha < 1:
+            raise ValueError(f"alpha must lie between 0 and 1, not {alpha}")
         error, freedom = self.error(runs, cases)
         if error == 0:
             return 1.0 if difference else 0.0
@@ -95,6 +97,8 @@ def power_of(found: Comparison, cases: int) -> Power | Undefined:
     between = found.between_runs
     if isinstance(between, Undefined):
         return between
+    if isinstance(found.denominator(), Undefined):
+        return Undefined("neither runs nor cases vary here, so nothing tells how they would elsewhere")
     c = found.covariances
     residual = c.variance - c.cov2 - (c.cov1 - c.cov3 if found.design == "factorial" else 0.0)
     residual = max(residual, 0.0)

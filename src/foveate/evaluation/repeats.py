@@ -19,7 +19,10 @@ def holm(p_values: ArrayLike) -> Floats:
 
     Raises ValueError for what is no probability.
     """
-    values = np.asarray(p_values, dtype=np.float64)
+    given = np.asarray(p_values, dtype=object)
+    if any(isinstance(p, Undefined) or p is None for p in given.flat):
+        raise ValueError("p-values must be numbers: leave out what is undefined, it is no member of the family")
+    values = given.astype(np.float64)
     if values.ndim != 1 or not ((values >= 0) & (values <= 1)).all():
         raise ValueError("p-values must be (m,) between 0 and 1")
     order = np.argsort(values)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from foveate.data.classes import chosen_by, two_classes
 from foveate.errors import FoveateError
 from foveate.runs import Run, StudyFolder
 
@@ -50,8 +51,14 @@ def of_study(folder: StudyFolder, evaluated: Sequence[Run]) -> list[RunScores]:
 
 def _predictions(path: Path) -> tuple[NDArray[np.str_], Bools, Floats]:
     """Cases, whether they are positive, and their scores; the positive class is the last column."""
-    table = pd.read_csv(path, dtype={"case": str, "label": str}, keep_default_na=False)
+    damaged = FoveateError(f"{path} is damaged: remove it, and foveate evaluate writes it anew.")
+    try:
+        table = pd.read_csv(path, dtype={"case": str, "label": str}, keep_default_na=False)
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise damaged from error
     column = str(table.columns[-1])
+    if "case" not in table or "label" not in table or not column.startswith("p_"):
+        raise damaged
     positive = (table["label"] == column.removeprefix("p_")).to_numpy(dtype=bool)
     return table["case"].to_numpy(dtype=str), positive, table[column].to_numpy(dtype=np.float64)
 
@@ -67,14 +74,15 @@ def _patients(manifest: Path) -> dict[str, str] | None:
     return dict(zip(known["case"], known["patient"], strict=True))
 
 
-def from_table(path: Path) -> list[RunScores]:
+def from_table(path: Path, positive: str | None = None) -> tuple[list[RunScores], str]:
     """The runs of a CSV with the columns case, label, model, repeat, score and optionally patient, a row a score.
 
-    `label` has two values: 0 and 1, or two words of which the later in the alphabet is disease. All runs must have
-    scored the same cases. Raises FoveateError that names the file, the row or run, and what would be right.
+    `label` has two values: 0 and 1, or two words of which one sounds healthy, or `positive` says which is disease;
+    it is returned too. All runs must have scored the same cases. Raises FoveateError that names the file, the row or
+    run, and what would be right.
     """
     table = _read(path)
-    positive = _positive_label(table["label"].tolist(), path)
+    positive = _positive_label(table["label"].tolist(), positive, path)
     repeated = table.duplicated(["case", "model", "repeat"])
     if repeated.any():
         row = table[repeated].iloc[0]
@@ -111,7 +119,7 @@ def from_table(path: Path) -> list[RunScores]:
                 probabilities=bool(((table["score"] >= 0) & (table["score"] <= 1)).all()),
             )
         )
-    return found
+    return found, positive
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -135,7 +143,13 @@ def _read(path: Path) -> pd.DataFrame:
     scores = pd.to_numeric(table["score"], errors="coerce")
     wrong = ~np.isfinite(scores.to_numpy(dtype=np.float64))
     _refuse(path, table, wrong, "score", "a finite number")
-    _refuse(path, table, ~table["repeat"].str.fullmatch(r"\d+").to_numpy(dtype=bool), "repeat", "a whole number")
+    _refuse(
+        path,
+        table,
+        ~table["repeat"].str.fullmatch(r"\d{1,6}").to_numpy(dtype=bool),
+        "repeat",
+        "a whole number up to 999999",
+    )
     for name in ("case", "label", "model"):
         _refuse(path, table, (table[name].str.strip() == "").to_numpy(dtype=bool), name, "a name")
     return table.assign(score=scores, repeat=table["repeat"].astype(int))
@@ -148,15 +162,20 @@ def _refuse(path: Path, table: pd.DataFrame, wrong: Bools, column: str, right: s
         raise FoveateError(f"{path}, line {row + 2}: {column} {table[column].iloc[row]!r} is not {right}{more}.")
 
 
-def _positive_label(labels: list[str], path: Path) -> str:
+def _positive_label(labels: list[str], positive: str | None, path: Path) -> str:
     names = sorted(set(labels))
     if len(names) != 2:
         shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         raise FoveateError(
             f"{path}: the labels must be two, such as 0 and 1 (diseased), not {len(names)} ({shown}). "
-            "For more classes, compare one of them against all others."
+            "For more classes, make a table in which one of them stands against all others."
         )
-    return names[1]
+    if positive is None and chosen_by(names, ()) == "alphabet":
+        raise FoveateError(
+            f"{path}: which of the labels {names[0]} and {names[1]} is disease? Neither name tells: "
+            f"say --positive {names[1]}, or --positive {names[0]}."
+        )
+    return list(two_classes(names, [] if positive is None else [positive], str(path)))[-1]
 
 
 def stacked(found: Sequence[RunScores], models: Sequence[str], repeats: Sequence[int]) -> Floats:

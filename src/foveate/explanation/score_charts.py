@@ -106,7 +106,9 @@ def forest_chart(differences: Sequence[Difference], baseline: str, confidence: f
         if len(groups) > 1 and label.get_text() in groups:
             label.set_fontweight("bold")
     axes.set(ylim=(place - 0.7, -0.7), xlabel=f"mean AUC less that of {model_title(baseline)} (points)")
-    axes.set_title(f"better to the right; line: {100 * confidence:g} % interval", fontsize=7, loc="right")
+    axes.set_title(
+        f"better to the right; line: {100 * confidence:g} % interval of one difference", fontsize=7, loc="right"
+    )
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color=FAINT, linewidth=0.4, alpha=0.6)
     axes.spines["left"].set_visible(False)

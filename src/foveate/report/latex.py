@@ -10,6 +10,7 @@ from markupsafe import escape
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "[": "{[}", "]": "{]}",  # would be an option of what stands before
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "−": "$-$", "×": r"$\times$", "–": "--", "<": "$<$",
     ">": "$>$", "≥": r"$\geq$", "±": r"$\pm$", "\u00a0": "~",
 }  # fmt: skip
@@ -17,7 +18,7 @@ _SPECIAL = {
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text; the first column names the row and stands left, numbers stand right."""
+    """Cells as text of one line; the first column names the row and stands left, numbers stand right."""
 
     caption: str
     head: tuple[str, ...]
@@ -26,11 +27,12 @@ class Table:
     def markdown(self) -> str:
         ruler = (":--", *("--:" for _ in self.head[1:]))
         lines = (self.head, ruler, *self.rows)
-        return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in lines)
+        return "".join("| " + " | ".join(map(_markdown, row)) + " |\n" for row in lines)
 
     def latex(self, label: str) -> str:
         """A floating table; needs \\usepackage{booktabs}."""
         lines = [
+            r"% \usepackage{booktabs}",
             r"\begin{table}[htbp]",
             r"\centering",
             rf"\caption{{{latex(self.caption)}}}",
@@ -60,7 +62,13 @@ class Table:
 
 def latex(text: str) -> str:
     """Text with what LaTeX would take for commands escaped."""
-    return "".join(_SPECIAL.get(letter, letter) for letter in text)
+    return "".join(_SPECIAL.get(letter, letter) for letter in " ".join(text.split()) if letter.isprintable())
+
+
+def _markdown(text: str) -> str:
+    for letter in "\\|<*_`":
+        text = text.replace(letter, f"\\{letter}")
+    return " ".join(text.split())
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -39,7 +39,7 @@ def write_all(folder: StudyFolder) -> list[Path]:
         paper = PUBLISHED.get(study.datasets[subject.dataset].published or "")
         title = study.datasets[subject.dataset].title or subject.name
         rows = auc_table(study, subject, results, comparison)
-        display = auc_display(rows, f"AUC-ROC in per cent on {title}.", paper.number if paper else None)
+        display = auc_display(rows, _caption(title, rows), paper.number if paper else None, study.evaluation.confidence)
         texts |= table_files(subject.name, auc_csv(rows), display)
         located = localisation_table(study, subject, localisation)
         if located:
@@ -48,6 +48,12 @@ def write_all(folder: StudyFolder) -> list[Path]:
     for name, text in texts.items():
         runs.write_text(folder.tables / name, text)
     return [folder.tables / name for name in texts]
+
+
+def _caption(title: str, rows: Sequence[ModelResult]) -> str:
+    text = f"AUC-ROC in per cent on {title}. In brackets the difference to {rows[0].title}; SD between runs."
+    method = next((row.method for row in rows if row.p is not None), "")
+    return f"{text} Intervals of single differences, p after Holm ({method})." if method else text
 
 
 def table_files(name: str, as_csv: str, display: Table) -> dict[str, str]:
@@ -76,14 +82,14 @@ def _two(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def auc_display(rows: Sequence[ModelResult], caption: str, table: int | None) -> Table:
+def auc_display(rows: Sequence[ModelResult], caption: str, table: int | None, confidence: float = 0.95) -> Table:
     """The result table for people, laid out as in the paper; `table` is its number there, if it has one."""
     head = ["Model", *(f"Test {repeat}" for repeat in range(1, len(rows[0].tests) + 1)), "Mean AUC-ROC", "SD"]
     lines = [
         [row.title, *map(decimals, row.tests), with_delta(row.mean, row.delta), decimals(row.deviation)] for row in rows
     ]
     if len(rows) > 1:
-        head += ["Difference, 95 % CI", "p (Holm)"]
+        head += [f"Difference, {100 * confidence:g} % CI", "p (Holm)"]
         lines = [[*line, between(row.interval), p_value(row.p_holm)] for line, row in zip(lines, rows, strict=True)]
     if table is not None:
         paper = max(len(row.published_tests) for row in rows)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from foveate import runs
 from foveate.config import Study
+from foveate.errors import FoveateError
 from foveate.evaluation.rows import COMPARISON_COLUMNS, FINDING_COLUMNS
 from foveate.explanation.charts import model_title
 from foveate.report.published import PUBLISHED, PublishedTable
@@ -99,6 +100,9 @@ def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame(columns=list(columns))
     header = pd.read_csv(path, nrows=0).columns
+    lacking = [name for name in ("dataset", "policy", "model") if name not in header]
+    if lacking:
+        raise FoveateError(f"{path} has no column {lacking[0]!r}: remove it, and foveate evaluate writes it anew.")
     numbers = {name: ["", "nan", "NaN"] for name in header if name not in TEXT}
     return pd.read_csv(path, dtype=TEXT, keep_default_na=False, na_values=numbers)
 

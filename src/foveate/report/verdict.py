@@ -23,7 +23,9 @@ def verdict(tables: Mapping[str, Sequence[ModelResult]]) -> str:
     tested = [(title, row, row.p_holm) for title, rows in tables.items() for row in rows if row.p_holm is not None]
     spread = _spread(tables)
     if not tested:
-        return f"{spread} No model could be tested against the baseline."
+        reasons = {row.method.removeprefix("undefined: ") for rows in tables.values() for row in rows[1:] if row.method}
+        why = f": {'; '.join(sorted(reasons))}" if reasons else ""
+        return f"{spread} No model could be tested against the baseline{why}."
     several, family = len(tables) > 1, _family(tables)
     adjusted = f", after Holm’s adjustment for {counted(family, 'comparison')}" if family > 1 else ""
     adjusted += " on each data set" if adjusted and several else ""
@@ -37,7 +39,8 @@ def verdict(tables: Mapping[str, Sequence[ModelResult]]) -> str:
         text = f"{none} larger than new training runs and new images would bring by chance "
         text += f"(p ≥ {p_value(min(p for *_, p in tested))}{adjusted}). That does not show that the models are "
         bounds = [abs(bound) for _, row, _ in tested if row.interval for bound in row.interval]
-        return f"{text}equally good: true differences of up to {max(bounds):.2f} points still fit these data. {spread}"
+        fit = f": true differences of up to {max(bounds):.2f} points still fit these data" if bounds else ""
+        return f"{text}equally good{fit}. {spread}"
     rest = len(tested) - len(named)
     text = f"More than chance explains{adjusted}: {listed(named)}."
     if rest:
@@ -71,10 +74,12 @@ def quotes(
             f"{on}, {row.title} reached a mean AUC-ROC of {row.mean:.2f} % {over}, against {baseline.mean:.2f} % for "
         )
         text += f"{baseline.title}: a difference of {signed(row.delta)} percentage points"
-        if row.interval is None or row.p is None or row.p_holm is None:
+        if abs(row.delta - (row.mean - baseline.mean)) > 0.005:
+            text += " over the runs that were tested"
+        if row.p is None or row.p_holm is None:
             said.append(f"{text} (no test: {row.method.removeprefix('undefined: ')}).")
             continue
-        text += f" ({100 * confidence:g} % CI {between(row.interval)}; {p_equals(row.p)}; "
+        text += f" ({100 * confidence:g} % CI {between(row.interval) or 'none: nothing varies'}; {p_equals(row.p)}; "
         if family > 1:
             text += f"{p_value(row.p_holm)} after Holm’s adjustment for {counted(family, 'comparison')}; "
         said.append(f"{text}{row.method}).")
