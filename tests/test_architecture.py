@@ -25,6 +25,7 @@ LEVEL = {
     "evaluation": 6,
     "explanation": 6,
     "report": 7,
+    "reading": 7,
     "execution": 7,
     "pipeline": 8,
     "overrides": 8,
@@ -52,6 +53,8 @@ WITHOUT_TORCH = {
     "foveate.explanation.figures",
     "foveate.explanation.localisation",
     "foveate.report.html",
+    "foveate.reading.analysis",
+    "foveate.reading.package",
     "foveate.report.table_files",
     "foveate.scores",
 }

@@ -1,0 +1,1 @@
+"""The reader study: clinicians judge the heat-maps, blind."""

@@ -1,0 +1,198 @@
+"""Heat-maps land where they belong on the original, and files say nothing of their model or source."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from foveate.data.decoders import decode, square
+from foveate.errors import FoveateError
+from foveate.explanation import figures, heatmaps
+from foveate.reading.render import TILE, contact_sheet, layer, on_original, original, png, thumbnail
+
+
+def chunks(data: bytes) -> list[tuple[str, bytes]]:
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    found, at = [], 8
+    while at < len(data):
+        (length,) = struct.unpack(">I", data[at : at + 4])
+        name, content = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
+        assert struct.unpack(">I", data[at + 8 + length : at + 12 + length]) == (zlib.crc32(name + content),)
+        found.append((name.decode(), content))
+        at += 12 + length
+    return found
+
+
+def hot_corner() -> np.ndarray:
+    """One positive value in the upper left of a 4 x 4 map, negative ones elsewhere."""
+    raw = np.full((4, 4), -5, dtype=np.float32)
+    raw[0, 0] = 3
+    return raw
+
+
+def test_stretch_is_enlarging_alone() -> None:
+    raw = np.random.default_rng(0).normal(size=(7, 7)).astype(np.float32)
+    assert np.allclose(on_original(raw, 90, 60, 224, "stretch"), heatmaps.heat(raw, 90, 60))
+    for fit in ("pad", "crop"):
+        assert np.allclose(on_original(raw, 64, 64, 224, fit), heatmaps.heat(raw, 64, 64))
+
+
+def test_stretch_by_hand() -> None:
+    found = on_original(np.array([[4.0, -1.0]]), 2, 4, 64, "stretch")  # centres at 1/8, 3/8, 5/8, 7/8 of the width
+    assert np.allclose(found, [[1, 0.75, 0.25, 0]] * 2)
+
+
+def test_pad_by_hand() -> None:
+    # 8 wide, 4 high: the image lies in rows 16 to 48 of a square of 64, which are rows 1 and 2 of a map of 4.
+    raw = np.array([[9.0] * 4, [2.0] * 4, [1.0] * 4, [9.0] * 4])
+    found = on_original(raw, 4, 8, 64, "pad")
+    assert np.allclose(found, np.array([3.75, 1.75, 1.25, 3.0])[:, None].repeat(8, axis=1) / 3.75)
+
+
+def test_crop_by_hand() -> None:
+    # 8 wide, 4 high: the network saw columns 2 to 6 alone.
+    found = on_original(np.array([[4.0, -1.0]]), 4, 8, 64, "crop")
+    assert np.allclose(found, [[0, 0, 1, 0.75, 0.25, 0, 0, 0]] * 4)
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 100), (100, 40), (60, 64), (50, 50)])
+@pytest.mark.parametrize("corner", [(0, 0), (0, -1), (-1, 0), (-1, -1)])
+def test_one_hot_corner_lands_where_it_is_in_the_original(height: int, width: int, corner: tuple[int, int]) -> None:
+    flips = tuple(axis for axis in (0, 1) if corner[axis])
+    raw = np.flip(hot_corner(), flips)
+    short = min(height, width)
+    stretched = on_original(raw, height, width, 32, "stretch")
+    assert stretched[corner] == stretched.max() == 1
+    cropped = on_original(raw, height, width, 32, "crop")
+    top, left = (height - short) // 2, (width - short) // 2  # of what the network saw
+    seen = cropped[top : top + short, left : left + short]
+    assert seen[corner] == 1
+    assert cropped.sum() == seen.sum()
+
+
+def test_crop_of_an_odd_rest_is_even_on_both_sides() -> None:
+    found = on_original(np.ones((4, 4)), 61, 64, 32, "crop")  # one column and a half are cut off on each side
+    assert found[0].tolist() == [0] + [1] * 62 + [0]
+
+
+@pytest.mark.parametrize("fit", ["stretch", "pad", "crop"])
+@pytest.mark.parametrize(("height", "width"), [(48, 120), (120, 48), (33, 90), (64, 63)])
+def test_a_spot_goes_through_the_square_and_back(fit: str, height: int, width: int) -> None:
+    """A spot of the original, made square as an image is, reduced to a map and laid back, is found at its place."""
+    row, column = height // 2 + 7, width // 2 - 9
+    image = np.zeros((height, width), dtype=np.uint8)
+    image[row - 3 : row + 4, column - 3 : column + 4] = 255
+    raw = square(image, 64, fit).astype(np.float32)  # a map as fine as the square
+    found = on_original(raw, height, width, 64, fit)
+    centre = np.array([(found.sum(1) @ np.arange(height)), (found.sum(0) @ np.arange(width))]) / found.sum()
+    assert np.abs(centre - (row, column)).max() < 0.25
+
+
+@settings(deadline=None)
+@given(
+    raw=arrays.arrays(np.float32, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=st.floats(-9, 9, width=32)),
+    height=st.integers(16, 60),
+    width=st.integers(16, 60),
+    fit=st.sampled_from(["stretch", "pad", "crop"]),
+)
+def test_values_lie_between_0_and_1_and_the_maximum_is_1(raw: np.ndarray, height: int, width: int, fit: str) -> None:
+    found = on_original(raw, height, width, 40, fit)
+    assert found.shape == (height, width)
+    assert found.min() >= 0
+    assert found.max() in (0, 1)
+    if raw.max() <= 0:
+        assert not found.any()
+
+
+def test_a_layer_over_its_image_is_the_overlay() -> None:
+    random = np.random.default_rng(1)
+    image = random.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    heat = heatmaps.heat(random.normal(size=(4, 4)), 20, 30)
+    over = Image.alpha_composite(Image.fromarray(image).convert("RGBA"), Image.fromarray(layer(heat)))
+    difference = np.asarray(over.convert("RGB")).astype(int) - figures.overlay(image, heat)
+    assert np.abs(difference).max() <= 2
+    assert layer(np.ones((1, 1)))[0, 0].tolist() == [*figures.INFERNO[255].tolist(), 255]
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        layer(np.full((2, 2), 1.5))
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        layer(np.full((2, 2), np.nan))
+
+
+def test_a_blank_map_is_transparent_and_its_file_has_the_same_structure_as_any_other() -> None:
+    random = np.random.default_rng(2)
+    maps = [random.normal(size=(7, 7)), -np.ones((7, 7)), np.zeros((3, 3)), hot_corner()]
+    files = [png(layer(on_original(raw, 300, 410, 224, "pad"))) for raw in maps]
+    structures = [[(name, content if name != "IDAT" else b"") for name, content in chunks(data)] for data in files]
+    assert all(structure == structures[0] for structure in structures)
+    assert [name for name, _ in structures[0]] == ["IHDR", "IDAT", "IEND"]
+    assert {data[:33] for data in files} == {files[0][:33]}
+    for number, data in enumerate(files):
+        with Image.open(io.BytesIO(data)) as picture:
+            assert (picture.size, picture.mode) == ((410, 300), "RGBA")
+            assert (np.asarray(picture)[..., 3].max() == 0) == (number in (1, 2))
+
+
+@given(arrays.arrays(np.uint8, st.sampled_from([(1, 1), (5, 7), (5, 7, 3), (4, 3, 4), (1, 9, 3)])))
+def test_png_is_lossless(pixels: np.ndarray) -> None:
+    with Image.open(io.BytesIO(png(pixels))) as picture:
+        assert np.array_equal(np.asarray(picture), pixels)
+
+
+def test_png_refuses_other_arrays() -> None:
+    for wrong in (np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4), np.uint8), np.zeros(4, np.uint8)):
+        with pytest.raises(ValueError, match="as PNG"):
+            png(wrong)
+    with pytest.raises(ValueError, match="float64"):
+        png(np.zeros((4, 4)))  # type: ignore[arg-type]
+
+
+def test_the_original_keeps_its_pixels_and_loses_everything_else(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, (30, 50, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    exif[0x010E] = "Jane Doe"
+    notes = PngInfo()
+    notes.add_text("Patient", "Jane Doe")
+    path = tmp_path / "Jane Doe.png"
+    Image.fromarray(pixels).save(path, exif=exif, pnginfo=notes, dpi=(300, 300))
+    upright = original(path, decode(path).pixel_hash)
+    assert np.array_equal(upright, np.rot90(pixels, -1))
+    data = png(upright)
+    assert b"Jane" not in data
+    assert [name for name, _ in chunks(data)] == ["IHDR", "IDAT", "IEND"]
+    with Image.open(io.BytesIO(data)) as picture:
+        assert picture.info == {}
+        assert picture.size == (30, 50)
+
+
+def test_an_original_that_changed_or_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(np.zeros((20, 20), np.uint8)).save(path)
+    with pytest.raises(FoveateError, match="a.png is not the image that the models saw"):
+        original(path, "0" * 64)
+    path.write_bytes(b"no image")
+    with pytest.raises(FoveateError, match="a.png is not an image"):
+        original(path, "0" * 64)
+
+
+def test_contact_sheet_shows_every_image_at_its_aspect() -> None:
+    small, wide = np.full((16, 16), 200, np.uint8), np.full((100, 1000, 3), 50, np.uint8)
+    tiles = [thumbnail(small), thumbnail(wide)]
+    assert tiles[0].shape == (TILE, TILE, 3)
+    assert tiles[1].shape == (TILE // 10, TILE, 3)
+    sheet = contact_sheet([("0" * 32, tiles[0]), ("1" * 32, tiles[1])])
+    assert sheet.shape == (TILE + 40, 2 * TILE + 30, 3)
+    assert (sheet[20, 20] == 200).all()
+    assert (sheet[20, TILE + 40] == 50).all()
+    assert (sheet[TILE + 10 :] < 100).any()  # ink below the images
+    assert contact_sheet([("a", tiles[0])] * 7).shape == (2 * (TILE + 30) + 10, 5 * (TILE + 10) + 10, 3)
