@@ -48,8 +48,9 @@ def test_a_folder_to_its_report(images: Path, tmp_path: Path) -> None:
     (images / "notes.txt").write_text("scanner 3")
     ended = foveate("run", "--data", images, *SMALL, cwd=tmp_path)
     out = tmp_path / "foveate-images"
-    means, report = ended.stdout.strip().splitlines()
+    means, chance, report = ended.stdout.strip().splitlines()
     assert means.startswith("images: mean AUC in per cent: ResNet-18 ")
+    assert "Runs of one and the same model lay up to" in chance
     assert report == f"report: {Path('foveate-images/report/index.html')}"
     assert "notes.txt" in ended.stderr
     results = pd.read_csv(out / "results.csv")
