@@ -13,8 +13,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from foveate import load_model, runs
+from foveate.evaluation import choose_threshold
 from foveate.explanation import heatmaps
 from tests.conftest import MakeImages
 
@@ -158,3 +160,25 @@ def test_help_and_version() -> None:
     table = foveate("models", "--models", "resnet18,resnet18+se", "--pixels", "64", "--no-time").stdout
     assert "11,177,538" in table
     assert "+0.80%" in table
+
+
+def test_a_threshold_comes_from_an_archives_val_part(make_images: MakeImages, tmp_path: Path) -> None:
+    for part, count in (("train", 16), ("val", 6), ("test", 8)):
+        make_images(name=f"archive/{part}", normal=count, sick=count)
+    brighter = tmp_path / "archive"
+    for number, path in enumerate(sorted(brighter.rglob("*.png"))):  # no picture twice
+        with Image.open(path) as image:
+            image.putpixel((0, 0), number % 256)
+            image.save(path)
+    out = tmp_path / "out"
+    once = ["--pixels", "40", "--epochs", "1", "--repeats", "1", "--models", "resnet18", "--device", "cpu"]
+    foveate("run", "--data", brighter, "--policy", "shipped", "--out", out, *once)
+    (place,) = out.glob("runs/*/resnet18/1")
+    tuning, judged = (pd.read_csv(place / name, dtype={"case": str}) for name in ("tuning.csv", "predictions.csv"))
+    assert (len(tuning), len(judged)) == (12, 16)
+    assert not set(tuning["case"]) & set(judged["case"])
+    threshold = choose_threshold(tuning["label"] == "sick", tuning["p_sick"])
+    assert isinstance(threshold, float)
+    sick = judged[judged["label"] == "sick"]
+    found = pd.read_csv(out / "results.csv")["sensitivity_chosen"][0]
+    assert found == pytest.approx((sick["p_sick"] >= threshold).mean())
