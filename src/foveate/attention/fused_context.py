@@ -47,14 +47,15 @@ class _Context(Function):
         dx = torch.empty_like(x)
         scratch = new_scratch(images(x), product_type(images(x)))
         row = weight.view(1, 1, -1).to(scratch.dtype)  # (1, 1, C)
-        dweight = torch.zeros_like(weight).view(1, -1)
+        wide = torch.promote_types(weight.dtype, torch.float32)  # what is summed over positions is summed in this
+        dweight = weight.new_zeros(1, weight.numel(), dtype=wide)
         dpooled = dcontext[:, None].to(scratch.dtype)
         whole = scratch.dtype == torch.bfloat16
         for part, given, weights, pooled, out in steps(
             images(x), images(above), attention, dpooled, images(dx), whole=whole
         ):
-            part, weights = exact(part, scratch), weights.to(weight.dtype)
-            similar = torch.bmm(part, pooled.transpose(1, 2)).to(weight.dtype)  # (n, HW, 1)
+            part, weights = exact(part, scratch), weights.to(wide)
+            similar = torch.bmm(part, pooled.transpose(1, 2)).to(wide)  # (n, HW, 1)
             dlogits = weights * (similar - (weights * similar).sum(1, keepdim=True))
             left = torch.cat([weights, dlogits], dim=2).to(scratch.dtype)  # (n, HW, 2)
             right = torch.cat([pooled, row.expand_as(pooled)], dim=1)  # (n, 2, C)
@@ -64,7 +65,7 @@ class _Context(Function):
             else:
                 out.copy_(scratch[: len(part)].copy_(given).baddbmm_(left, right))
         # A softmax does not see a constant, so the bias has no gradient.
-        return dx, dweight.view_as(weight), weight.new_zeros(1)
+        return dx, dweight.view_as(weight).to(weight.dtype), weight.new_zeros(1)
 
 
 class _Add(Function):

@@ -79,10 +79,10 @@ def compare(
 ) -> Compared:
     """Compare the runs of one data set; `models` in order, the first the baseline.
 
-    The headline is Obuchowski-Rockette with runs as readers, over the repeats that all models have. Where repeats were
+    The headline is Obuchowski-Rockette with runs as readers, as many of each model (see `_chosen`). Where repeats were
     split anew, and so have other cases, it is Nadeau and Bengio's test, which needs the number of training cases. With
     one run of each model it falls back to DeLong's test and says so. Holm adjusts over the models. No p-value decides
-    which test is used.
+    which test is used. Raises FoveateError where models of one repeat have scored different cases.
     """
     by_model = {m: {run.repeat: run for run in found if run.model == m} for m in models}
     present = [model for model in models if by_model[model]]
