@@ -24,15 +24,17 @@ LEVEL = {
     "training": 6,
     "evaluation": 6,
     "explanation": 6,
-    "report": 7,
     "reading": 7,
-    "execution": 7,
-    "pipeline": 8,
-    "overrides": 8,
-    "scores": 8,
-    "console": 8,
-    "commands": 9,
-    "cli": 10,
+    "report": 8,
+    "execution": 8,
+    "pipeline": 9,
+    "overrides": 9,
+    "scores": 9,
+    "console": 9,
+    "commands": 10,
+    "commands_reading": 10,
+    "cli_reading": 11,
+    "cli": 12,
 }
 TORCH_ROOMS = {"models", "attention", "training", "execution"}
 TORCH_FILES = {
@@ -47,6 +49,7 @@ TORCH_FILES = {
 WITHOUT_TORCH = {
     "foveate.cli",
     "foveate.commands",
+    "foveate.commands_reading",
     "foveate.data.prepare",
     "foveate.evaluation.compare",
     "foveate.evaluation.study",
@@ -54,7 +57,11 @@ WITHOUT_TORCH = {
     "foveate.explanation.localisation",
     "foveate.report.html",
     "foveate.reading.analysis",
+    "foveate.reading.export",
     "foveate.reading.package",
+    "foveate.reading.result_tables",
+    "foveate.reading.results",
+    "foveate.report.reading_section",
     "foveate.report.table_files",
     "foveate.scores",
 }
@@ -125,6 +132,12 @@ def test_imports_without_torch(module: str) -> None:
 
 def test_every_public_statistic_is_there_without_torch() -> None:
     code = "from foveate import evaluation; [getattr(evaluation, name) for name in evaluation.__all__]"
+    subprocess.run([sys.executable, "-c", f"{BLOCK_TORCH}\n{code}"], check=True)
+
+
+def test_the_readers_server_works_without_torch() -> None:
+    settings = "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'foveate.reading.site.settings'"
+    code = f"{settings}; import django; django.setup(); import foveate.reading.site.urls, foveate.reading.site.server"
     subprocess.run([sys.executable, "-c", f"{BLOCK_TORCH}\n{code}"], check=True)
 
 

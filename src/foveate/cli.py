@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from foveate import __version__, console
+from foveate import __version__, cli_reading, console
 
 app = typer.Typer(
     name="foveate",
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Look at and make data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.add_typer(cli_reading.app, name="reading")
 
 Out = Annotated[Path, typer.Argument(metavar="OUT", help="The study's folder.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]

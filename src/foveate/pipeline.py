@@ -218,6 +218,7 @@ def report(folder: StudyFolder, progress: Progress) -> Path:
     _evaluated(folder)
     inputs = [folder.path / name for name in ("study.yaml", "localisation.csv", *(f"{name}.csv" for name in TABLES))]
     inputs += sorted(folder.path.glob("data/*/audit.json"))
+    inputs += sorted(folder.path.glob("reading/results/*"))  # there once the reader study is unblinded
     inputs += [path for kind in ("json", "csv", "npz") for path in sorted(folder.path.glob(f"runs/*/*/*/*.{kind}"))]
     with _stage(folder, "report", inputs, [folder.report, folder.tables]) as needed:
         if needed:

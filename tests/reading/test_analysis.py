@@ -80,6 +80,9 @@ def test_the_papers_second_table() -> None:
     # Of the 4^6 outcomes, as likely or less: 4 of (6,0,0,0), 72 (5,1,0,0), 180 (4,2,0,0), 360 (4,1,1,0), 120 (3,3,0,0).
     assert p_value(found.exact) == pytest.approx(736 / 4096)
     assert p_value(found.permutation) == pytest.approx(736 / 4096, abs=0.016)
+    assert isinstance(found.design, Estimate)
+    assert found.design.statistic == pytest.approx((1.5**2 + 2.5**2 + 2 * 0.5**2) / 1.5)
+    assert found.permutation.statistic == pytest.approx(6)
     assert isinstance(found.strengths, Undefined)  # the baseline never won
     assert isinstance(found.strengths_with_prior, Strengths)
     assert found.strengths_with_prior.share.argmax() == 1
@@ -290,6 +293,7 @@ def test_repeats_count_within_readers_only(seed: int) -> None:
         assert getattr(with_repeats, part) == getattr(without, part)
     assert with_repeats.preference.wins == without.preference.wins
     assert with_repeats.preference.permutation == without.preference.permutation
+    assert with_repeats.preference.design == without.preference.design
     assert sum(of.pairs for of in without.within) == 0
 
 
@@ -347,7 +351,14 @@ def test_a_study_without_a_choice_is_undefined_and_not_an_error(answers: list[An
     found = analyse(answers, generator(), {"resnet18": 0.9}, {"c1": {"resnet18": 0.5}})
     assert isinstance(found, Analysis)
     chosen = found.preference
-    for part in (chosen.permutation, chosen.exact, chosen.smallest_p, chosen.strengths, chosen.strengths_with_prior):
+    for part in (
+        chosen.permutation,
+        chosen.design,
+        chosen.exact,
+        chosen.smallest_p,
+        chosen.strengths,
+        chosen.strengths_with_prior,
+    ):
         assert isinstance(part, Undefined)
     assert isinstance(found.best_chosen, Undefined)
     for part in (found.with_auc, found.with_localisation, found.letters[0].test, found.between.raw):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,28 +20,47 @@ from foveate.data.decoders import decode
 from foveate.errors import FoveateError
 from foveate.explanation import heatmaps
 from foveate.reading import package, render
+from foveate.reading.questions import QUESTIONS
+from foveate.reading.tables import PublicCase, cases_csv, layers, read_cases, read_key, read_seed
 from foveate.runs import Run, StudyFolder, Subject
 from tests.report import synthetic
 
 Built = tuple[StudyFolder, Subject]
 
 
-def build(path: Path, *, phantom: bool = False) -> Built:
-    """A study of 24 cases whose images are files of different shapes in a folder with a patient's name."""
-    source = path / "study" / "data" / "mri" / "images" if phantom else path / "secret" / "Jane Doe"
-    folder = synthetic.build(path / "study", repeats=1, images=24, side=33, masks=False, title="Heads")
+def build(
+    path: Path, *, phantom: bool = False, datasets: tuple[str, ...] = ("mri",), repeats: int = 1, masks: bool = False
+) -> Built:
+    """A study of 24 cases a data set whose images are files of different shapes in a folder with a patient's name.
+
+    The first of its data sets stands beside it.
+    """
+    folder = synthetic.build(
+        path / "study", datasets=datasets, repeats=repeats, images=24, side=33, masks=masks, title="Heads"
+    )
     data = folder.study.model_dump(mode="json")
-    source.mkdir(parents=True)
-    data["datasets"]["mri"]["source"] = "phantom" if phantom else str(source)
+    sources = {
+        name: path / "study" / "data" / name / "images" if phantom else path / "secret" / name / "Jane Doe"
+        for name in datasets
+    }
+    for name, source in sources.items():
+        data["datasets"][name]["source"] = "phantom" if phantom else str(source)
     data["images"]["fit"] = "pad"
     (folder.path / "study.yaml").write_text(config.dump_study(config.parse_study(data)), encoding="utf-8")
     folder = StudyFolder(folder.path)
-    subject = runs.subjects(folder.study)[0]
+    subjects = runs.subjects(folder.study)
+    for number, subject in enumerate(subjects):
+        _write_images(folder, subject, sources[subject.dataset], 1000 * number)
+    return folder, subjects[0]
+
+
+def _write_images(folder: StudyFolder, subject: Subject, source: Path, seed: int) -> None:
+    source.mkdir(parents=True)
     split = pd.read_csv(folder.data(subject) / "split.csv", dtype=str)
     rows = []
     for number in range(len(split)):
         shape = (20 + number, 60 - number, *([3] if number % 2 else []))
-        pixels = np.random.default_rng(number).integers(0, 256, shape, dtype=np.uint8)
+        pixels = np.random.default_rng(seed + number).integers(0, 256, shape, dtype=np.uint8)
         file = source / f"Doe-{number}.{'png' if number % 3 else 'jpg'}"
         Image.fromarray(pixels).save(file)
         own = decode(file).pixel_hash
@@ -47,25 +68,38 @@ def build(path: Path, *, phantom: bool = False) -> Built:
     table = pd.DataFrame(rows, columns=["case", "path", "pixel_hash"])
     table.to_csv(folder.data(subject) / "manifest.csv", index=False)
     _rename_cases(folder, subject, dict(zip(split["case"], table["case"], strict=True)))
-    return folder, subject
 
 
 def _rename_cases(folder: StudyFolder, subject: Subject, new: dict[str, str]) -> None:
     """The made-up study counts its cases; real ones are named after their pixels."""
-    places = [folder.run(Run(subject, model, 1)) for model in folder.study.models]
+    places = [folder.run(run) for run in runs.grid(folder.study) if run.subject == subject]
     for path in (folder.data(subject) / "split.csv", *(place / "predictions.csv" for place in places)):
         table = pd.read_csv(path, dtype={"case": str})
         table.assign(case=table["case"].map(new)).to_csv(path, index=False)
     for path in (place / "heatmaps.npz" for place in places):
         maps = heatmaps.load(path)
         replace(maps, case=np.array([new[case] for case in maps.case.tolist()])).save(path)
+    located = folder.path / "localisation.csv"
+    if located.is_file():
+        table = pd.read_csv(located, dtype={"case": str})
+        own = table["dataset"] == subject.dataset
+        table.loc[own, "case"] = table.loc[own, "case"].map(new)
+        table.to_csv(located, index=False)
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Built:
     folder, subject = build(tmp_path_factory.mktemp("package"))
-    assert package.create(folder, subject, 3, repeat=1, seed=987654321) == folder.path / "reading"
+    assert package.create(folder, [subject], 6, repeat=1, seed=987654321) == folder.path / "reading"
     return folder, subject
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """Two data sets with masks, all three repeats in turn."""
+    folder, _ = build(tmp_path_factory.mktemp("both"), datasets=("mri", "ct"), repeats=3, masks=True)
+    package.create(folder, runs.subjects(folder.study), 5, "all", 4, consent="I take part.\nI may stop.", practice=3)
+    return folder
 
 
 @pytest.fixture
@@ -83,10 +117,11 @@ def test_what_is_written(made: Built) -> None:
         "SHA256SUMS", "cases.csv", "contact-sheet.png", "images", "key", "study.yaml",
     ]  # fmt: skip
     assert sorted(entry.name for entry in (place / "key").iterdir()) == ["key.csv", "seed"]
-    assert len(list((place / "images").iterdir())) == 6 * (1 + 4)
+    assert len(list((place / "images").iterdir())) == (6 + 2) * (1 + 4)
     assert (place / "key" / "seed").read_text(encoding="utf-8") == "987654321\n"
     study = package.load(place)
-    assert (study.title, study.models, study.show_truth) == ("Heads", 4, False)
+    assert study.datasets == (package.ReadingDataset(name="mri", title="Heads", models=4, cases=6, practice=2),)
+    assert (study.repeat, study.show_truth) == (1, False)
     assert study.questions[0].text == "Which model focuses on the most important region?"
     assert study.questions[1].text == "Explain the answer in condensed clinical terminology"
     assert [question.asked for question in study.questions] == ["case", "case", "end"]
@@ -103,10 +138,18 @@ def test_cases_and_key_describe_the_images(made: Built) -> None:
     folder, subject = made
     place = folder.path / "reading"
     cases, key = pd.read_csv(place / "cases.csv", dtype=str), key_of(place)
-    assert list(cases.columns) == ["name", "width", "height"]
-    assert key.groupby("name", sort=False)["model"].agg(list).tolist() == [list(folder.study.models)] * 6
-    assert sorted(key["truth"].iloc[::4]) == ["lesion"] * 3 + ["normal"] * 3
-    assert cases["name"].tolist() == key["name"].iloc[::4].tolist()
+    assert list(cases.columns) == ["dataset", "name", "practice", "width", "height"]
+    assert list(key.columns) == [
+        "dataset", "name", "practice", "case", "truth", "stratum", "model", "repeat", "layer", "auc", "energy",
+        "pixel_auprc",
+    ]  # fmt: skip
+    assert key.groupby("name", sort=False)["model"].agg(list).tolist() == [list(folder.study.models)] * 8
+    assert sorted(key.loc[key["practice"] == "no", "truth"].iloc[::4]) == ["lesion"] * 3 + ["normal"] * 3
+    assert cases["name"].tolist() == key["name"].iloc[::4].tolist() == sorted(cases["name"])
+    assert cases["practice"].tolist() == key["practice"].iloc[::4].tolist()
+    assert sorted(cases["practice"]) == ["no"] * 6 + ["yes"] * 2
+    assert set(cases["dataset"]) == set(key["dataset"]) == {"mri"}
+    assert set(key["repeat"]) == {"1"}
     manifest = pd.read_csv(folder.data(subject) / "manifest.csv", dtype=str).set_index("case")
     source = Path(folder.study.datasets["mri"].source or "")
     sizes = {str(row.name): (int(str(row.width)), int(str(row.height))) for row in cases.itertuples(index=False)}
@@ -127,7 +170,9 @@ def test_nothing_but_the_key_tells_model_case_or_source(made: Built) -> None:
     place = folder.path / "reading"
     manifest = pd.read_csv(folder.data(subject) / "manifest.csv", dtype=str)
     told = {"resnet", "cbam", "+se", "+gc", "Jane", "Doe", str(folder.path), "lesion", "normal", "987654321"}
-    told |= {*folder.study.models, *manifest["case"], *manifest["path"], *manifest["pixel_hash"]}
+    scores = {score for score in key_of(place)["auc"] if len(score) > 5}  # and so stands nowhere by chance
+    assert scores
+    told |= {*scores, *folder.study.models, *manifest["case"], *manifest["path"], *manifest["pixel_hash"]}
     texts = 0
     for file in [file for file in place.rglob("*") if file.is_file() and file.parent.name != "key"]:
         content = file.read_bytes()
@@ -148,7 +193,7 @@ def test_names_and_times_tell_nothing(made: Built, tmp_path: Path) -> None:
     assert len(times) == 1
     first = {file.name for file in (place / "images").iterdir()}
     shutil.copytree(folder.path, tmp_path / "again", ignore=lambda _, names: [n for n in names if n == "reading"])
-    again = package.create(StudyFolder(tmp_path / "again"), subject, 3, repeat=1, seed=987654321)
+    again = package.create(StudyFolder(tmp_path / "again"), [subject], 6, repeat=1, seed=987654321)
     assert not first & {file.name for file in (again / "images").iterdir()}
     assert sorted(key_of(again)["case"]) == sorted(key_of(place)["case"])  # the same draw under other names
 
@@ -164,25 +209,26 @@ def test_layers_of_a_case_have_the_same_header(made: Built) -> None:
 def test_the_truth_is_shown_only_where_asked_for(tmp_path: Path) -> None:
     folder, subject = build(tmp_path)
     wanted = pd.read_csv(folder.data(subject) / "split.csv", dtype=str)["case"].tolist()[-3:]
-    place = package.create(folder, subject, wanted, show_truth=True)
+    place = package.create(folder, [subject], wanted, show_truth=True)
     cases, key = pd.read_csv(place / "cases.csv", dtype=str), key_of(place)
     truths = dict(zip(key["name"], key["truth"], strict=True))
     assert dict(zip(cases["name"], cases["truth"], strict=True)) == truths
-    assert set(key["case"]) == set(wanted)
+    assert set(key.loc[key["practice"] == "no", "case"]) == set(wanted)
+    assert {case.name: case.truth for case in read_cases(place)} == truths
     assert package.load(place).show_truth
     assert int((place / "key" / "seed").read_text(encoding="utf-8")) > 0  # drawn
 
 
 def test_the_phantoms_images_lie_in_the_studys_folder(tmp_path: Path) -> None:
     folder, subject = build(tmp_path, phantom=True)
-    package.verify(package.create(folder, subject, 1))
+    package.verify(package.create(folder, [subject], 1))
 
 
 def test_an_existing_folder_is_refused_and_left_as_it_is(made: Built) -> None:
     folder, subject = made
     before = {file: file.read_bytes() for file in (folder.path / "reading").rglob("*") if file.is_file()}
     with pytest.raises(FoveateError, match="reading is there already"):
-        package.create(folder, subject, 3)
+        package.create(folder, [subject])
     assert {file: file.read_bytes() for file in (folder.path / "reading").rglob("*") if file.is_file()} == before
 
 
@@ -197,15 +243,15 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        package.create(folder, subject, 2, advance=stop)
+        package.create(folder, [subject], 2, advance=stop)
     assert {entry.name for entry in folder.path.iterdir()} - {".lock"} == before
 
     def full(path: Path, *_: object) -> None:
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr("foveate.reading.package.os.fsync", full)
+    monkeypatch.setattr("foveate.reading.writing.os.fsync", full)
     with pytest.raises(FoveateError, match="No space left on device"):
-        package.create(folder, subject, 2)
+        package.create(folder, [subject], 2)
     assert {entry.name for entry in folder.path.iterdir()} - {".lock"} == before
 
 
@@ -215,14 +261,126 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     maps = heatmaps.load(folder.run(run) / "heatmaps.npz")
     replace(maps, case=np.array([f"other-{case}" for case in maps.case])).save(folder.run(run) / "heatmaps.npz")
     with pytest.raises(FoveateError, match=r"the run mri/resnet18\+se/1 has no heat-map of "):
-        package.create(folder, subject, 1)
+        package.create(folder, [subject], 2)
     maps.save(folder.run(run) / "heatmaps.npz")
     shutil.rmtree(folder.study.datasets["mri"].source or "")
     with pytest.raises(FoveateError, match="Doe-"):
-        package.create(folder, subject, 1)
+        package.create(folder, [subject], 2)
     (folder.data(subject) / "manifest.csv").unlink()
     with pytest.raises(FoveateError, match="cannot find the chosen cases in .*manifest.csv"):
-        package.create(folder, subject, 1)
+        package.create(folder, [subject], 2)
+    assert not list(folder.path.glob("*reading*"))
+
+
+def test_two_data_sets_stand_in_one_package(both: StudyFolder) -> None:
+    place = both.path / "reading"
+    study = package.load(place)
+    assert [(of.name, of.title, of.models, of.cases, of.practice) for of in study.datasets] == [
+        ("mri", "Heads", 4, 5, 3),
+        ("ct", "Heads", 4, 5, 3),
+    ]
+    assert study.repeat == "all"
+    assert (place / "consent.txt").read_text(encoding="utf-8") == "I take part.\nI may stop."
+    assert (place / "consent.txt").stat().st_mode & 0o777 == 0o600
+    cases = read_cases(place)
+    assert Counter((case.dataset, case.practice) for case in cases) == {
+        ("mri", False): 5, ("mri", True): 3, ("ct", False): 5, ("ct", True): 3,
+    }  # fmt: skip
+    assert [case.name for case in cases] == sorted(case.name for case in cases)
+    for subject in runs.subjects(both.study):
+        manifest = pd.read_csv(both.data(subject) / "manifest.csv", dtype=str)
+        assert {row.case for row in read_key(place) if row.dataset == subject.name} <= set(manifest["case"])
+    package.verify(place)
+
+
+def test_practice_shows_other_pixels_than_the_cases(both: StudyFolder) -> None:
+    key = read_key(both.path / "reading")
+    practice, counted = (
+        {row.case.partition("-")[0] for row in key if row.practice == which} for which in (True, False)
+    )
+    assert (len(practice), len(counted)) == (6, 10)
+    assert not practice & counted
+
+
+def test_all_repeats_are_shown_in_turn_and_one_in_each_case(both: StudyFolder) -> None:
+    place = both.path / "reading"
+    key = read_key(place)
+    shown = {row.name: (row.dataset, row.practice, row.repeat) for row in key}
+    assert {(*shown[row.name], row.name) for row in key} == {
+        (row.dataset, row.practice, row.repeat, row.name) for row in key
+    }
+    for dataset in ("mri", "ct"):
+        for practice, counts in ((False, [1, 2, 2]), (True, [1, 1, 1])):
+            own = Counter(repeat for *which, repeat in shown.values() if which == [dataset, practice])
+            assert sorted(own.values()) == counts
+    sizes = {case.name: (case.height, case.width) for case in read_cases(place)}
+    subjects = {subject.name: subject for subject in runs.subjects(both.study)}
+    for row in key:
+        maps = heatmaps.load(both.run(Run(subjects[row.dataset], row.model, row.repeat)) / "heatmaps.npz")
+        heat = render.on_original(maps.raw[maps.case.tolist().index(row.case)], *sizes[row.name], 33, "pad")
+        with Image.open(place / "images" / f"{row.layer}.png") as image:
+            assert np.array_equal(np.asarray(image), render.layer(heat))
+
+
+def test_the_key_has_the_scores_of_each_run_and_heat_map(both: StudyFolder) -> None:
+    results = pd.read_csv(both.path / "results.csv", dtype=str)
+    located = pd.read_csv(both.path / "localisation.csv", dtype=str, keep_default_na=False)
+    found = 0
+    for row in read_key(both.path / "reading"):
+        own = {"dataset": row.dataset, "policy": "paper", "model": row.model, "repeat": str(row.repeat)}
+        (auc,) = results.loc[(results[list(own)] == pd.Series(own)).all(axis=1), "auc"]
+        assert row.auc == float(auc)
+        own["case"] = row.case
+        lines = located[(located[list(own)] == pd.Series(own)).all(axis=1)]
+        values = dict(zip(lines["metric"], lines["value"], strict=True))
+        assert row.energy == (float(values["energy"]) if values.get("energy") else None)
+        assert row.pixel_auprc == (float(values["pixel_auprc"]) if values else None)
+        found += len(values)
+    assert 0 < found < 2 * 16 * 4  # some images have no mask
+
+
+def test_without_scores_their_cells_are_empty_and_damaged_ones_are_named(tmp_path: Path) -> None:
+    folder, subject = build(tmp_path, masks=True)
+    (folder.path / "localisation.csv").write_text("dataset,policy\n", encoding="utf-8")
+    with pytest.raises(FoveateError, match="cannot read .*localisation.csv"):
+        package.create(folder, [subject])
+    (folder.path / "localisation.csv").unlink()
+    results = pd.read_csv(folder.path / "results.csv")
+    results[results["model"] != "resnet18"].to_csv(folder.path / "results.csv", index=False)
+    place = package.create(folder, [subject])
+    assert {(row.auc is None, row.energy, row.pixel_auprc) for row in read_key(place)} == {
+        (True, None, None),
+        (False, None, None),
+    }
+    assert {row.model for row in read_key(place) if row.auc is None} == {"resnet18"}
+    shutil.rmtree(place)
+    (folder.path / "results.csv").unlink()
+    assert {row.auc for row in read_key(package.create(folder, [subject]))} == {None}
+
+
+def test_what_readers_cannot_compare_is_refused(tmp_path: Path) -> None:
+    folder, subject = build(tmp_path)
+    data = folder.study.model_dump(mode="json")
+    one = dict(list(data["models"].items())[:1])
+    for models, says in (
+        (one, "readers compare models, 2 to 26 of them, not 1"),
+        ({f"m{number}": one["resnet18"] for number in range(27)}, "readers compare models, 2 to 26 of them, not 27"),
+        ({"none": one["resnet18"], **one}, "readers may answer 'none'"),
+    ):
+        folder.__dict__["study"] = config.parse_study(data | {"models": models})
+        with pytest.raises(FoveateError, match=f"study.yaml: models: {says}"):
+            package.create(folder, [subject])
+    assert not (folder.path / "reading").exists()
+
+
+def test_what_makes_no_study_is_refused(tmp_path: Path) -> None:
+    folder, subject = build(tmp_path)
+    with pytest.raises(FoveateError, match="consent to is empty"):
+        package.create(folder, [subject], consent=" \n")
+    with pytest.raises(FoveateError, match="questions: kind: exactly one question must be a choice"):
+        package.create(folder, [subject], questions=QUESTIONS[1:])
+    with pytest.raises(FoveateError, match="with --dataset"):
+        package.create(folder, [subject, replace(subject, name="other")], ["a"])
     assert not list(folder.path.glob("*reading*"))
 
 
@@ -268,6 +426,169 @@ def test_a_study_that_was_edited_is_checked(copied: Path) -> None:
     file.write_text(yaml.safe_dump(data | {"options": {"gap": 0}}), encoding="utf-8")
     with pytest.raises(FoveateError, match="study.yaml: options.gap: "):
         package.load(copied)
+    for change, says in (
+        ({"repeat": 0}, "repeat: must be 1, 2, ... or all, not 0"),
+        ({"repeat": "some"}, "repeat: must be 1, 2, ... or all, not 'some'"),
+        ({"datasets": []}, "datasets: .* at least 1 item"),
+        ({"datasets": data["datasets"] * 2}, "datasets: two data sets have the same name"),
+        ({"datasets": [data["datasets"][0] | {"models": 1}]}, "datasets.1.models: .* greater than or equal to 2"),
+        ({"datasets": [data["datasets"][0] | {"practice": -1}]}, "datasets.1.practice: "),
+        ({"questions": data["questions"][1:]}, "questions: kind: exactly one question must be a choice"),
+        ({"questions": [*data["questions"][:2], {"name": "A"}]}, "questions.3.name: 'A' must be"),
+        ({"title": "Heads"}, "title: there is no such field"),
+    ):
+        file.write_text(yaml.safe_dump(data | change), encoding="utf-8")
+        with pytest.raises(FoveateError, match=f"study.yaml: {says}"):
+            package.load(copied)
     file.write_text("{", encoding="utf-8")
     with pytest.raises(FoveateError, match="cannot read .*study.yaml"):
         package.load(copied)
+
+
+def test_the_tables_are_read_as_they_were_written(made: Built) -> None:
+    folder, _ = made
+    place = folder.path / "reading"
+    cases, key = read_cases(place), read_key(place)
+    table = pd.read_csv(place / "cases.csv", dtype=str)
+    assert [(case.name, str(case.width), str(case.height)) for case in cases] == list(
+        zip(table["name"], table["width"], table["height"], strict=True)
+    )
+    assert {case.truth for case in cases} == {None}
+    rows = key_of(place)
+    assert [(row.name, row.case, row.truth, row.stratum, row.model, row.layer) for row in key] == list(
+        rows[["name", "case", "truth", "stratum", "model", "layer"]].itertuples(index=False, name=None)
+    )
+    assert {row.repeat for row in key} == {1}
+    assert read_seed(place) == 987654321
+    found = layers(key)
+    assert list(found) == [case.name for case in cases]
+    for name, own in found.items():
+        models = [next(row.model for row in key if (row.name, row.layer) == (name, layer)) for layer in own]
+        assert models == list(folder.study.models)
+
+
+def test_classes_that_look_like_numbers_or_nothing_are_kept(tmp_path: Path) -> None:
+    cases = [
+        PublicCase("mri", f"{number:032x}", False, 3, 2, truth) for number, truth in enumerate(("NA", "01", 'a, "b"'))
+    ]
+    (tmp_path / "cases.csv").write_text(cases_csv(cases, show_truth=True), encoding="utf-8")
+    assert read_cases(tmp_path) == tuple(cases)
+    (tmp_path / "cases.csv").write_text(cases_csv(cases, show_truth=False), encoding="utf-8")
+    assert read_cases(tmp_path) == tuple(replace(case, truth=None) for case in cases)
+
+
+def test_the_fingerprint_is_of_what_must_not_change(copied: Path) -> None:
+    whole = b"".join((copied / name).read_bytes() for name in ("SHA256SUMS", "study.yaml", "cases.csv"))
+    assert package.fingerprint(copied) == hashlib.sha256(whole).hexdigest()
+    before = package.fingerprint(copied)
+    (copied / "key" / "key.csv").unlink()
+    assert package.fingerprint(copied) == before
+    for name in ("SHA256SUMS", "study.yaml", "cases.csv"):
+        content = (copied / name).read_bytes()
+        (copied / name).write_bytes(content + b" ")
+        assert package.fingerprint(copied) != before
+        (copied / name).unlink()
+        with pytest.raises(FoveateError, match=f"cannot read .*{name}: No such file"):
+            package.fingerprint(copied)
+        (copied / name).write_bytes(content)
+
+
+def _set(column: str, value: str) -> Callable[[list[dict[str, str]]], object]:
+    """Another value in the third row, which stands in line 4."""
+    return lambda rows: rows[2].update({column: value})
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (_set("name", "../../etc/passwd"), "line 4: name must be 32 digits"),
+        (_set("layer", "0" * 31 + "A"), "line 4: layer must be 32 digits"),
+        (_set("practice", "True"), "line 4: practice must be yes or no, not 'True'"),
+        (_set("repeat", "0"), "line 4: repeat must be a whole number of 1 or more, not '0'"),
+        (_set("repeat", "1.0"), "line 4: repeat must be"),
+        (_set("stratum", "few"), "line 4: stratum is none of all, some, none"),
+        (_set("case", ""), "line 4: case is empty"),
+        (_set("model", ""), "line 4: model is empty"),
+        (_set("dataset", ""), "line 4: dataset is empty"),
+        (_set("auc", "high"), "line 4: auc must be a number or nothing, not 'high'"),
+        (_set("energy", "nan"), "line 4: energy must be a number or nothing"),
+        (_set("pixel_auprc", "inf"), "line 4: pixel_auprc must be"),
+        (lambda rows: rows[2].update(layer=rows[0]["layer"]), "line 4: this layer stands further up already"),
+        (lambda rows: rows[2].update(model=rows[0]["model"]), "line 4: this model of the same case stands further up"),
+        (lambda rows: [row.pop("auc") for row in rows], "line 1: the columns must be dataset, name, "),
+        (lambda rows: rows.__delitem__(slice(4, 8)), "is not the key of these cases"),
+        (lambda rows: [row.update(dataset="ct") for row in rows], "is not the key of these cases"),
+        (lambda rows: [row.update(practice="no") for row in rows], "is not the key of these cases"),
+    ],
+)
+def test_a_damaged_key_is_named_with_its_line_and_no_model(
+    copied: Path, damage: Callable[[list[dict[str, str]]], object], says: str
+) -> None:
+    path = copied / "key" / "key.csv"
+    rows = key_of(copied).fillna("").to_dict("records")
+    damage(rows)  # type: ignore[arg-type]
+    pd.DataFrame(rows).to_csv(path, index=False)
+    with pytest.raises(FoveateError, match=f"key.csv.*{says}") as refused:
+        read_key(copied)
+    assert "resnet" not in str(refused.value)
+
+
+def test_a_cut_or_missing_key_is_named(copied: Path) -> None:
+    path = copied / "key" / "key.csv"
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"\n", 900) - 30])
+    with pytest.raises(FoveateError, match=r"key.csv, line \d+: there are not as many cells as columns"):
+        read_key(copied)
+    path.write_bytes(content.splitlines(keepends=True)[0])
+    with pytest.raises(FoveateError, match="key.csv has no rows"):
+        read_key(copied)
+    for junk in (b"\xff\xfe", b'dataset,"name'):
+        path.write_bytes(junk)
+        with pytest.raises(FoveateError, match="key.csv is no table"):
+            read_key(copied)
+    path.unlink()
+    with pytest.raises(FoveateError, match="cannot read .*key.csv: No such file"):
+        read_key(copied)
+
+
+def test_a_key_whose_models_change_their_places_is_refused(both: StudyFolder) -> None:
+    key = list(read_key(both.path / "reading"))
+    assert {len(own) for own in layers(key).values()} == {4}
+    assert len(layers(key)) == 16
+    turned = [*key[:4], key[5], key[4], *key[6:]]
+    for wrong in (turned, key[:5] + key[6:]):
+        with pytest.raises(FoveateError, match="key.csv: .* not the same models in the same order") as refused:
+            layers(wrong)
+        assert "resnet" not in str(refused.value)
+    for change in ({"case": "0"}, {"truth": "?"}, {"practice": not key[9].practice}, {"repeat": 9}, {"stratum": "?"}):
+        with pytest.raises(FoveateError, match=f"key.csv: the rows of {key[9].name} contradict each other"):
+            layers([*key[:9], replace(key[9], **change), *key[10:]])
+
+
+def test_damaged_cases_are_named_with_their_line(copied: Path) -> None:
+    path = copied / "cases.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    dataset, name, practice, width, height = lines[3].split(",")
+    for damaged, says in (
+        (f"{dataset},{name}x,{practice},{width},{height}", "name must be 32 digits"),
+        (f"{dataset},{name},maybe,{width},{height}", "practice must be yes or no, not 'maybe'"),
+        (f"{dataset},{name},{practice},0,{height}", "width must be a whole number"),
+        (f"{dataset},{name},{practice},{width},-3", "height must be a whole number"),
+        (f"{dataset},{name},{practice},{width}", "not as many cells as columns"),
+        (f"{dataset},{name},{practice},{width},{height},lesion", "not as many cells as columns"),
+        (lines[1], "this name stands further up already"),
+    ):
+        path.write_text("\n".join([*lines[:3], damaged, *lines[4:]]), encoding="utf-8")
+        with pytest.raises(FoveateError, match=f"cases.csv, line 4: .*{says}"):
+            read_cases(copied)
+
+
+def test_a_damaged_seed_is_named(copied: Path) -> None:
+    path = copied / "key" / "seed"
+    for wrong in ("", "12.5\n", "1 2"):
+        path.write_text(wrong, encoding="utf-8")
+        with pytest.raises(FoveateError, match="key/seed holds no whole number"):
+            read_seed(copied)
+    path.unlink()
+    with pytest.raises(FoveateError, match="cannot read .*key/seed"):
+        read_seed(copied)

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from foveate.reading import results
 from foveate.report.html import write_report
 from tests.report import synthetic
+from tests.report.synthetic_reading import UNBLINDED_AT, simulated
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -65,6 +67,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
         missing=absent,
         classes=("normal", "a_long_name_of_a_class_without_any_space"),
     )
+    results.write(folder.path / "reading", UNBLINDED_AT, [simulated(0.5, name="mri@paper")])
     return write_report(folder).as_uri()
 
 

@@ -26,6 +26,7 @@ from foveate.reading.consensus import (
     shown_twice,
     within_readers,
 )
+from foveate.reading.design_test import Schedule
 from foveate.reading.preference import (
     BestChosen,
     Preference,
@@ -82,10 +83,16 @@ def analyse(
     localisation: Mapping[str, Mapping[str, float]] | None = None,
     cases: Sequence[str] | None = None,
     repetitions: int = 10_000,
+    schedule: Schedule | None = None,
 ) -> Analysis:
-    """Everything at once. `auc`: by model; `localisation`: by case and model; `cases`: the order of the columns."""
+    """Everything at once.
+
+    `auc`: by model; `localisation`: by case and model; `cases`: the order of the columns; `schedule`: as in
+    `design_permutation_test`.
+    """
     not_given = Undefined("there are no such scores of these cases and models")
-    preferred, scored = preference(answers, generator, repetitions), scored_by_case(answers, localisation or {})
+    preferred = preference(answers, generator, repetitions, schedule)
+    scored = scored_by_case(answers, localisation or {})
     means = {model: float(np.mean([of[model] for of in scored.values()])) for model in models_of(answers) if scored}
     return Analysis(
         choice_table(answers, cases),
@@ -130,8 +137,8 @@ def notes(answers: Answers, found: Preference) -> tuple[str, ...]:
         said.append(who.get(readers, "Two readers took part: the results hold for these readers only."))
     if readers > 1:
         said.append(
-            "The exact test and Wilson's intervals take all choices as independent, which those of several readers "
-            "about one case are not; the permutation test counts them together."
+            "The exact test and Wilson's intervals take all choices as independent, the design test all readers; what "
+            "several readers choose about one case is not. The within-case permutation counts it together."
         )
     if total and smallest_p(total, models) >= 0.05:
         said.append(

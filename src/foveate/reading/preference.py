@@ -18,6 +18,7 @@ from foveate.evaluation.results import Estimate, Undefined
 from foveate.evaluation.thresholds import wilson
 from foveate.reading.answers import CANNOT_JUDGE, NONE, models_of
 from foveate.reading.consensus import NO_CHOICE, Answers, Found, firsts
+from foveate.reading.design_test import Schedule, design_permutation_test
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Preference:
     none: int
     cannot_judge: int
     permutation: Found  # within cases, a case's readers together: the test to quote
+    design: Found  # the letters drawn anew: whether readers go by the heat-maps of these cases at all
     exact: Found  # multinomial; takes choices as independent, which readers of one case do not make
     smallest_p: float | Undefined  # that the exact test can reach with so many choices: all of them alike
     strengths: Strengths | Undefined  # in the order of `wins`; each choice is a win over every other model
@@ -73,8 +75,10 @@ def choice_table(answers: Answers, cases: Sequence[str] | None = None) -> tuple[
     )
 
 
-def preference(answers: Answers, generator: np.random.Generator, repetitions: int = 10_000) -> Preference:
-    """Wins by model, and the tests of an even choice."""
+def preference(
+    answers: Answers, generator: np.random.Generator, repetitions: int = 10_000, schedule: Schedule | None = None
+) -> Preference:
+    """Wins by model, and the tests of an even choice; `schedule` as in `design_permutation_test`."""
     models, judged = models_of(answers), firsts(answers)
     made = Counter(row.choice for row in judged)
     counts = [made[model] for model in models]
@@ -84,7 +88,7 @@ def preference(answers: Answers, generator: np.random.Generator, repetitions: in
         for model, count in zip(models, counts, strict=True)
     )
     if not total:
-        return Preference(wins, none, cannot, NO_CHOICE, NO_CHOICE, NO_CHOICE, NO_CHOICE, NO_CHOICE)
+        return Preference(wins, none, cannot, *[NO_CHOICE] * 6)
     chosen = [models.index(row.choice) if row.choice in models else None for row in judged]
     cases = [row.case for row in judged]
     beaten = np.outer(counts, np.ones(len(models))) * (1 - np.eye(len(models)))
@@ -93,6 +97,7 @@ def preference(answers: Answers, generator: np.random.Generator, repetitions: in
         none,
         cannot,
         within_case_permutation_test(chosen, len(models), cases, repetitions, generator),
+        design_permutation_test(answers, generator, repetitions, schedule),
         exact_multinomial_test(counts),
         smallest_p(total, len(models)),
         bradley_terry(beaten),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,8 @@ from foveate.runs import Run, StudyFolder, Subject
 
 STRATA = ("all", "some", "none")  # of the models are right
 
+Repeat = int | Literal["all"]  # whose heat-maps are shown: one repeat's, or in turn those of all
+
 
 @dataclass(frozen=True)
 class Selected:
@@ -23,30 +26,99 @@ class Selected:
     truth: str  # its class
     stratum: str  # how many of the models are right about it: all, some or none
 
+    @property
+    def pixels(self) -> str:
+        """The same for images with the same pixels."""
+        return self.case.partition("-")[0]
 
-def draw(folder: StudyFolder, subject: Subject, repeat: int, per_class: int, seed: int) -> tuple[Selected, ...]:
-    """Draw `per_class` cases of each class, as evenly from the three strata as there are images.
 
-    Of images with the same pixels one at most is drawn. A model is right where the true class has the highest
-    probability. Classes come in their order in predictions.csv, cases in the order of drawing. Raises FoveateError
-    where a run is missing or a class has too few images.
+@dataclass(frozen=True)
+class Shown:
+    """One case as the readers will see it."""
+
+    subject: Subject
+    selected: Selected
+    repeat: int  # whose heat-maps stand beside it
+    practice: bool  # for warming up: its answers do not count
+
+
+def select(
+    folder: StudyFolder,
+    subjects: Sequence[Subject],
+    cases: int | Sequence[str],
+    repeat: Repeat,
+    practice: int,
+    seed: int,
+) -> tuple[Shown, ...]:
+    """The cases of a reader study, each data set's in turn, those for practice last.
+
+    cases: how many of each data set are drawn, or the ids of those of the only one. practice: how many more of each
+    data set, fewer where there are not as many; of none of them do the readers see the pixels in a case that counts.
+    Raises FoveateError where a run is missing, or there are not the cases that are asked for.
     """
-    if per_class < 1:
-        raise FoveateError(f"a reader study needs at least one case of each class, not {per_class}.")
-    known = candidates(folder, subject, repeat)
-    generator = np.random.default_rng(runs.derive_seed(seed, "reading", "cases", subject.dataset, subject.policy))
+    names = [subject.name for subject in subjects]
+    if len(set(names)) < max(len(names), 1):
+        raise FoveateError(f"a reader study needs one data set or more, each named once, not {', '.join(names) or 0}.")
+    if not isinstance(cases, int) and len(subjects) > 1:
+        raise FoveateError(f"cases are named of one data set: choose one of {', '.join(names)} with --dataset.")
+    if practice < 0:
+        raise FoveateError(f"the number of practice cases must be 0 or more, not {practice}.")
+    known = {subject: candidates(folder, subject, repeat) for subject in subjects}
+    chosen = {
+        subject: draw(of, cases, _generator(seed, "cases", subject), subject.name)
+        if isinstance(cases, int)
+        else named(of, cases, subject.name)
+        for subject, of in known.items()
+    }
+    taken = {case.pixels for own in chosen.values() for case in own}
+    shown: list[Shown] = []
+    for subject in subjects:
+        more = others(known[subject], taken, practice, _generator(seed, "practice", subject))
+        taken |= {case.pixels for case in more}
+        generator = _generator(seed, "repeats", subject)
+        for own, warming_up in ((chosen[subject], False), (more, True)):
+            dealt = deal(_repeats(folder, repeat), len(own), generator)
+            shown += [Shown(subject, case, number, warming_up) for case, number in zip(own, dealt, strict=True)]
+    return tuple(shown)
+
+
+def _generator(seed: int, purpose: str, subject: Subject) -> np.random.Generator:
+    """One for each purpose: other practice cases leave the cases as they are."""
+    return np.random.default_rng(runs.derive_seed(seed, "reading", purpose, subject.dataset, subject.policy))
+
+
+def _repeats(folder: StudyFolder, repeat: Repeat) -> range:
+    return range(1, folder.study.repeats + 1) if repeat == "all" else range(repeat, repeat + 1)
+
+
+def draw(known: Sequence[Selected], count: int, generator: np.random.Generator, name: str) -> tuple[Selected, ...]:
+    """Draw `count` cases, as evenly from the classes, and in each of them from the strata, as there are images.
+
+    Of images with the same pixels one at most is drawn. Classes that get one more than others are drawn at random.
+    Classes come in their order in `known`, cases in the order of drawing. Raises FoveateError, with the data set's
+    `name`, where there are too few images.
+    """
+    if count < 1:
+        raise FoveateError(f"a reader study needs at least one case of each data set, not {count}.")
     shuffled = [known[place] for place in generator.permutation(len(known))]
-    once = list({case.case.partition("-")[0]: case for case in shuffled}.values())
-    chosen: list[Selected] = []
-    for truth in dict.fromkeys(case.truth for case in known):
-        own = [case for case in once if case.truth == truth]
-        if len(own) < per_class:
-            raise FoveateError(
-                f"the validation part of {subject.name} has {len(own)} different images of the class {truth}, "
-                f"fewer than the {per_class} asked for: ask for at most {len(own)} a class."
-            )
-        chosen += _evenly(own, per_class, generator)
-    return tuple(chosen)
+    once = list({case.pixels: case for case in shuffled}.values())
+    if len(once) < count:
+        raise FoveateError(
+            f"the validation part of {name} has {len(once)} different images, fewer than the {count} asked for: "
+            f"ask for at most {len(once)}."
+        )
+    classes = [[case for case in once if case.truth == truth] for truth in dict.fromkeys(case.truth for case in known)]
+    counts = _shares([len(own) for own in classes], count, generator)
+    return tuple(case for own, number in zip(classes, counts, strict=True) for case in _evenly(own, number, generator))
+
+
+def _shares(sizes: Sequence[int], count: int, generator: np.random.Generator) -> list[int]:
+    """How many of the `count` fall to each class of so many images: one more to each in turn, in a drawn order."""
+    shares, order = [0] * len(sizes), generator.permutation(len(sizes)).tolist()
+    while sum(shares) < count:
+        for place in order:
+            shares[place] += shares[place] < sizes[place] and sum(shares) < count
+    return shares
 
 
 def _evenly(cases: Sequence[Selected], count: int, generator: np.random.Generator) -> list[Selected]:
@@ -58,42 +130,62 @@ def _evenly(cases: Sequence[Selected], count: int, generator: np.random.Generato
     return chosen[:count]
 
 
-def named(folder: StudyFolder, subject: Subject, repeat: int, cases: Sequence[str]) -> tuple[Selected, ...]:
+def named(known: Sequence[Selected], cases: Sequence[str], name: str) -> tuple[Selected, ...]:
     """The cases with these ids, in the given order.
 
-    Raises FoveateError for none at all, for one that is named twice, and for those that are not in the validation part.
+    Raises FoveateError for none at all, for one that is named twice, and for those that are not among the known ones
+    of the data set `name`.
     """
     if not cases:
         raise FoveateError("a reader study needs at least one case.")
-    known = {case.case: case for case in candidates(folder, subject, repeat)}
-    unknown = [case for case in cases if case not in known]
+    by_id = {case.case: case for case in known}
+    unknown = [case for case in cases if case not in by_id]
     if unknown:
-        raise FoveateError(f"not in the validation part of {subject.name}, repeat {repeat}: {', '.join(unknown)}.")
+        raise FoveateError(f"not in the validation part of {name}: {', '.join(unknown)}.")
     double = [case for case in dict.fromkeys(cases) if list(cases).count(case) > 1]
     if double:
         raise FoveateError(f"named more than once: {', '.join(double)}. Readers see a case again by the schedule.")
-    return tuple(known[case] for case in cases)
+    return tuple(by_id[case] for case in cases)
 
 
-def candidates(folder: StudyFolder, subject: Subject, repeat: int) -> list[Selected]:
-    """All cases of the validation part that every model has judged in this repeat, in the order of the first model.
+def others(
+    known: Sequence[Selected], taken: Collection[str], count: int, generator: np.random.Generator
+) -> tuple[Selected, ...]:
+    """Up to `count` cases of any class at random, all of different pixels, none of them among the `taken`."""
+    shuffled = [known[place] for place in generator.permutation(len(known))]
+    free = {case.pixels: case for case in shuffled if case.pixels not in taken}
+    return tuple(free.values())[:count]
 
-    Raises FoveateError that names the runs which are missing or have no heat-maps.
+
+def deal(repeats: Sequence[int], count: int, generator: np.random.Generator) -> list[int]:
+    """Which repeat each of `count` cases shows: each as often as any other or once more, in a random order."""
+    dealt = np.resize(generator.permutation(np.array(repeats)), count)
+    return [int(repeat) for repeat in generator.permutation(dealt)]
+
+
+def candidates(folder: StudyFolder, subject: Subject, repeat: Repeat) -> list[Selected]:
+    """All cases of the validation part that every model has judged, in the order of the first model.
+
+    In this repeat, or in every one of all: then a stratum is "all" where every model is right in every repeat. A
+    model is right where the true class has the highest probability. Raises FoveateError that names the runs which
+    are missing or have no heat-maps.
     """
-    models = [Run(subject, model, repeat) for model in folder.study.models]
-    _refuse_unfinished(folder, models)
-    tables = [_predictions(folder, run) for run in models]
+    judges = [Run(subject, model, number) for number in _repeats(folder, repeat) for model in folder.study.models]
+    _refuse_unfinished(folder, judges)
+    tables = [_predictions(folder, run) for run in judges]
     right = pd.concat([table["right"] for table in tables], axis=1, join="inner").sum(axis=1)
+    if right.empty:  # such as where the repeats differ in their split
+        raise FoveateError(f"{subject.name}: no image is in the validation part of all runs. Choose one repeat.")
     truths = dict(zip(tables[0].index, tables[0]["label"], strict=True))
     return [
-        Selected(str(case), str(truths[case]), "all" if count == len(models) else "some" if count else "none")
+        Selected(str(case), str(truths[case]), "all" if count == len(judges) else "some" if count else "none")
         for case, count in right.items()
     ]
 
 
-def _refuse_unfinished(folder: StudyFolder, models: Sequence[Run]) -> None:
+def _refuse_unfinished(folder: StudyFolder, judges: Sequence[Run]) -> None:
     for file, what in (("predictions.csv", "no predictions"), ("heatmaps.npz", "no heat-maps")):
-        lacking = [run.key for run in models if not (folder.run(run) / file).is_file()]
+        lacking = [run.key for run in judges if not (folder.run(run) / file).is_file()]
         if lacking:
             raise FoveateError(
                 f"{what} of {', '.join(lacking)}: readers compare all models of a study. "

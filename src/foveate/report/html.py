@@ -21,7 +21,8 @@ from foveate import runs
 from foveate.config import PHANTOM, Study
 from foveate.explanation import figures
 from foveate.explanation.charts import model_title
-from foveate.report import detail_tables, tables, verdict, words
+from foveate.reading.results import DatasetResults
+from foveate.report import detail_tables, reading_section, tables, verdict, words
 from foveate.report.assumptions import assumptions, deviations
 from foveate.report.methods import methods_paragraph
 from foveate.report.page_charts import overall_charts, section_charts
@@ -56,6 +57,7 @@ def _page(folder: StudyFolder) -> dict[str, Any]:
     comparison, tests = tables.read_comparison(folder), tables.read_tests(folder)
     rows = {subject: tables.auc_table(study, subject, results, comparison) for subject in subjects}
     located = {subject: tables.localisation_table(study, subject, localisation) for subject in subjects}
+    readings = reading_section.readings(folder)
     absent, total = tables.missing_runs(study, results), len(runs.grid(study))
     one = subjects[0] if len(subjects) == 1 else None
     answer = words.answer(words.subject_title(study, one), rows[one]) if one else words.summary(study, rows)
@@ -71,7 +73,9 @@ def _page(folder: StudyFolder) -> dict[str, Any]:
         "missing_count": f"{len(absent)} of {total}",
         "models": [model_title(model) for model in study.models],
         "sections": [
-            _section(folder, subject, number, rows[subject], located[subject], results, tests)
+            _section(
+                folder, subject, number, rows[subject], located[subject], results, tests, readings.get(subject.name)
+            )
             for number, subject in enumerate(subjects, 1)
         ],
         "overall": overall_charts(folder, tests) if len(subjects) > 1 else {},
@@ -80,10 +84,14 @@ def _page(folder: StudyFolder) -> dict[str, Any]:
         "assumptions": assumptions(study),
         "facts": _facts(folder),
         "yaml": _study_text(study),
-        "css": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-        "script": Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
+        "css": Markup("".join(_template(f"{name}.css") for name in ("report", *(["reading"] if readings else [])))),
+        "script": Markup(_template("report.js")),
         "inferno": ", ".join("rgb({} {} {})".format(*figures.on_white(value / 8)) for value in range(9)),
     }
+
+
+def _template(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def _breakable(key: str) -> Markup:
@@ -99,6 +107,7 @@ def _section(
     located: list[tables.Localisation],
     results: pd.DataFrame,
     tests: pd.DataFrame,
+    reading: DatasetResults | None,
 ) -> dict[str, Any]:
     """What the template needs of one data set."""
     study, title = folder.study, words.subject_title(folder.study, subject)
@@ -135,6 +144,7 @@ def _section(
         "located": located,
         "looks": words.where_it_looks(located) if located else "",
         "meaning": words.localisation_meaning(located) if located else "",
+        "reading": reading_section.reading_section(reading, list(study.models), f"chart-{number}") if reading else None,
         "deviations": deviations(study, subject),
         "runs": _run_rows(folder, subject, results),
     }

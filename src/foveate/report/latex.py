@@ -18,14 +18,18 @@ _SPECIAL = {
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text of one line; the first column names the row and stands left, numbers stand right."""
+    """Cells as text of one line; the first column names the row and stands left, numbers stand right.
+
+    With `prose` all columns are words: they stand left, and the last is set in lines.
+    """
 
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    prose: bool = False
 
     def markdown(self) -> str:
-        ruler = (":--", *("--:" for _ in self.head[1:]))
+        ruler = (":--", *(":--" if self.prose else "--:" for _ in self.head[1:]))
         lines = (self.head, ruler, *self.rows)
         return "".join("| " + " | ".join(map(_markdown, row)) + " |\n" for row in lines)
 
@@ -37,7 +41,7 @@ class Table:
             r"\centering",
             rf"\caption{{{latex(self.caption)}}}",
             rf"\label{{tab:{re.sub(r'[^A-Za-z0-9-]+', '-', label)}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(self.head) - 1)}}}",
+            rf"\begin{{tabular}}{{{self._columns()}}}",
             r"\toprule",
             _line(self.head),
             r"\midrule",
@@ -47,6 +51,10 @@ class Table:
             r"\end{table}",
         ]
         return "\n".join(lines) + "\n"
+
+    def _columns(self) -> str:
+        others = len(self.head) - 1
+        return f"l{'l' * (others - 1)}p{{0.55\\linewidth}}" if self.prose else f"l{'r' * others}"
 
     def html(self) -> str:
         head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in self.head)

@@ -9,6 +9,12 @@ from dataclasses import astuple
 from pathlib import Path
 
 from foveate import runs
+from foveate.reading.answers import guarded
+from foveate.reading.preference import choice_table
+from foveate.reading.result_tables import paper_table
+from foveate.reading.result_words import letters_named
+from foveate.reading.results import DatasetResults
+from foveate.report import reading_section
 from foveate.report.latex import Table
 from foveate.report.published import PUBLISHED
 from foveate.report.tables import (
@@ -31,9 +37,13 @@ from foveate.runs import StudyFolder
 
 
 def write_all(folder: StudyFolder) -> list[Path]:
-    """Write OUT/tables/<data set>.csv, .md, .tex and .html, and <data set>-localisation.* where there are masks."""
+    """Write OUT/tables/<data set>.csv, .md, .tex and .html; <data set>-localisation.* where there are masks;
+
+    <data set>-readers.*, the paper's tables 2 and 4, where a reader study is unblinded.
+    """
     study, results, comparison = folder.study, read_results(folder), read_comparison(folder)
     localisation = read_localisation(folder)
+    readings = reading_section.readings(folder)
     texts: dict[str, str] = {}
     for subject in runs.subjects(study):
         paper = PUBLISHED.get(study.datasets[subject.dataset].published or "")
@@ -45,6 +55,8 @@ def write_all(folder: StudyFolder) -> list[Path]:
         if located:
             display = localisation_display(located, f"How much of the heat-maps lies on the lesions of {title}.")
             texts |= table_files(f"{subject.name}-localisation", localisation_csv(located), display)
+        if reading := readings.get(subject.name):
+            texts |= table_files(f"{subject.name}-readers", readers_csv(reading), readers_display(reading, title))
     for name, text in texts.items():
         runs.write_text(folder.tables / name, text)
     return [folder.tables / name for name in texts]
@@ -123,6 +135,22 @@ def localisation_display(rows: Sequence[Localisation], caption: str) -> Table:
         line += [decimals(auprc.value, 3), decimals(auprc.chance, 3), decimals(auprc.prior, 3)]
         lines.append((row.title, *line, str(row.maps), str(row.blank)))
     return Table(caption, tuple(head), tuple(lines))
+
+
+def readers_csv(results: DatasetResults) -> str:
+    """Which model each reader chose of each case, and why: names as in files; a formula begins with an apostrophe."""
+    lines = [["column", "case", "reader", "best_model", "description", "letters"]]
+    for row in choice_table(results.answers, results.cases):
+        letters = letters_named(row.description, row.letters)
+        cells = [row.case, row.reader, row.best_model, row.description, letters]
+        lines.append([str(row.column), *map(guarded, cells)])
+    return _csv(lines)
+
+
+def readers_display(results: DatasetResults, title: str) -> Table:
+    """The same for people, as the paper's tables 2 and 4."""
+    table = paper_table(results)
+    return Table(f"{title}: the heat-map that readers found best. {table.note}", table.columns, table.rows, prose=True)
 
 
 def _csv(rows: list[list[str]]) -> str:

@@ -1,0 +1,360 @@
+"""What `foveate reading …` does: the application's services, with what a terminal needs around them."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.table import Table
+
+from foveate import console, runs
+from foveate.errors import FoveateError, UsageError
+from foveate.runs import StudyFolder, Subject
+
+if TYPE_CHECKING:
+    from foveate.reading.result_tables import ResultTable
+    from foveate.reading.selection import Repeat
+    from foveate.reading.site.deployment import Deployment
+
+
+def place_of(out: Path) -> Path:
+    """OUT/reading, from OUT or from the reading folder itself. Raises UsageError where neither is there."""
+    for place in (out / "reading", out):
+        if (place / "study.yaml").is_file() and (place / "cases.csv").is_file():
+            return place
+    raise UsageError(f"{out} holds no reader study: `foveate reading create OUT` makes one.")
+
+
+def create(
+    out: Path,
+    datasets: list[str],
+    cases: str,
+    repeat: str,
+    consent: Path | None,
+    questions: Path | None,
+    show_truth: bool,
+    repeats: float,
+    go_back: bool,
+    seed: int | None,
+    quiet: bool,
+) -> None:
+    """`foveate reading create`."""
+    from foveate.reading import package, writing
+    from foveate.reading.questions import QUESTIONS, read_questions
+
+    with console.errors_for_people(), console.bar(quiet) as bar:
+        folder = StudyFolder(out)
+        subjects = _subjects(folder, datasets)
+        chosen = _cases(cases)
+        bar.announce("rendering the cases")
+        place = package.create(
+            folder,
+            subjects,
+            chosen,
+            _repeat(repeat),
+            seed=seed,
+            show_truth=show_truth,
+            questions=read_questions(questions) if questions else QUESTIONS,
+            options=package.Options(repeat_share=repeats, go_back=go_back),
+            consent=_text(consent) if consent else None,
+            advance=bar.advance,
+        )
+        study = package.load(place)
+    for dataset in study.datasets:
+        counted = f"{dataset.cases} cases and {dataset.practice} for practice, {dataset.models} models"
+        console.out.print(f"{dataset.name}: {counted}", markup=False)
+    console.out.print(f"contact sheet, to be looked through for names: {place / writing.SHEET}", markup=False)
+    console.out.print(f"next: foveate reading serve {out}", markup=False)
+
+
+def _subjects(folder: StudyFolder, names: list[str]) -> list[Subject]:
+    every = runs.subjects(folder.study)
+    unknown = [name for name in names if name not in [own.name for own in every]]
+    if unknown:
+        raise UsageError(f"--dataset {unknown[0]} is not in the study: it has {', '.join(own.name for own in every)}.")
+    return [own for own in every if not names or own.name in names]
+
+
+def _cases(text: str) -> int | list[str]:
+    if text.isascii() and text.isdigit():
+        if not 1 <= int(text) <= 1000:
+            raise UsageError(f"--cases must be 1 to 1000, not {text}.")
+        return int(text)
+    path = Path(text)
+    if not path.is_file():
+        raise UsageError(f"--cases must be a number or a file with a case id in each line; there is no file {text}.")
+    return [line.strip() for line in _text(path).splitlines() if line.strip()]
+
+
+def _repeat(text: str) -> Repeat:
+    if text == "all":
+        return "all"
+    if text.isascii() and text.isdigit() and int(text) > 0:
+        return int(text)
+    raise UsageError(f"--repeat must be the number of a run, such as 1, or all; not {text}.")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FoveateError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def serve(
+    out: Path, host: str | None, port: int | None, url: str | None, trusted_proxy: str | None, database: str | None
+) -> None:
+    """`foveate reading serve`."""
+    from foveate.reading.site import deployment, server
+
+    with console.errors_for_people(f"foveate reading serve {out}"):
+        place = place_of(out)
+        known = deployment.load(place)
+        own = deployment.checked(
+            replace(
+                known,
+                host=host or known.host,
+                port=known.port if port is None else port,
+                url=url or known.url,
+                trusted_proxy=trusted_proxy or known.trusted_proxy,
+                database=database or known.database,
+            )
+        )
+        _refuse_other_database(place, known, own)
+        deployment.save(place, own)
+        server.prepare(place)
+        link = server.first_link(place, own)
+
+        def started() -> None:
+            console.out.print(f"serving {place} at {own.address}   (Ctrl-C stops)", markup=False)
+            if link is not None:
+                _print_secret(place, "the administrator's link, good once and for a day", link)
+
+        server.serve(own, started)
+
+
+def _refuse_other_database(place: Path, known: Deployment, own: Deployment) -> None:
+    """Answers in two databases would be a study lost in halves."""
+    from foveate.reading.site import deployment
+
+    if own.database == known.database:
+        return
+    if (place / deployment.DATABASE).exists() or known.database is not None:
+        raise UsageError(
+            "the study has a database already: leave --database out. To move, write a backup, remove "
+            f"{place / deployment.SECRETS / deployment.DEPLOYMENT}, and restore with the new --database."
+        )
+
+
+def _print_secret(place: Path, what: str, link: str) -> None:
+    """On the terminal, or in a file for the owner alone where the output goes elsewhere."""
+    from foveate.reading.site import deployment
+
+    if sys.stdout.isatty():
+        console.out.print(f"{what}:\n{link}", markup=False)
+    else:
+        path = place / deployment.SECRETS / deployment.FIRST_LINK
+        deployment.write_secret(path, link + "\n")
+        console.out.print(f"{what}: in {path}", markup=False)
+    sys.stdout.flush()
+
+
+@contextmanager
+def _site(out: Path) -> Iterator[Path]:
+    """The application, ready, with its errors for people."""
+    from foveate.reading.site import deployment, server
+
+    with console.errors_for_people():
+        place = place_of(out)
+        known = deployment.load(place)
+        if known.database is None and not (place / deployment.DATABASE).exists():
+            raise UsageError(f"the study was never served: `foveate reading serve {out}` first.")
+        server.prepare(place)
+        yield place
+
+
+def invite(out: Path, name: str, dataset: str | None, days: int) -> None:
+    """`foveate reading invite`."""
+    with _site(out) as place:
+        from foveate.reading.site import audit, deployment, enrolment, server
+
+        reader, token = enrolment.invite(name, dataset, audit.COMMAND, days)
+        address = server.reader_address(deployment.load(place), token)
+        console.out.print(f"link for {reader.pseudonym}, good once and for {days} days:", markup=False)
+        console.out.print(address, markup=False)
+
+
+def results(out: Path, unblind: bool) -> None:
+    """`foveate reading results`."""
+    with _site(out):
+        from foveate.reading import result_tables
+        from foveate.reading.results import analysed
+        from foveate.reading.site import state, study, unblinding
+
+        if unblind and state.state().unblinded_at is None:
+            unblinding.unblind(_administrator())
+        if state.state().unblinded_at is None:
+            for dataset in study.study().datasets:
+                _print_tables(dataset.title, result_tables.blind_tables(unblinding.blind(dataset.name)))
+            console.out.print("The study is blind. `--unblind` locks the answers and shows the models.", markup=False)
+            return
+        for found in unblinding.unblinded():
+            analysis = analysed(found)
+            console.out.print(result_tables.headline(found, analysis), markup=False)
+            _print_tables(found.title, result_tables.tables(found, analysis))
+
+
+def _administrator() -> str:
+    """Ask who it is; the actor for the log. Raises FoveateError for a wrong password."""
+    from django.contrib.auth import authenticate
+
+    from foveate.reading.site import audit, throttle
+
+    if not sys.stdin.isatty():
+        raise UsageError("unblinding asks for a password: start it on a terminal, or use the administrator's page.")
+    name = input("administrator: ")
+    if not throttle.spend(throttle.ACCOUNT, name.lower()):
+        raise FoveateError("too many wrong passwords: wait a minute.")
+    user = authenticate(username=name, password=getpass.getpass("password: "))
+    if user is None or user.pk is None:
+        audit.record(audit.COMMAND, "password refused")
+        raise FoveateError("name and password do not fit.")
+    throttle.give_back(throttle.ACCOUNT, name.lower())
+    return audit.administrator(user.pk)
+
+
+def _print_tables(title: str, tables: list[ResultTable]) -> None:
+    for own in tables:
+        table = Table(title=f"{title}: {own.title}", title_justify="left", box=None, pad_edge=False)
+        for column in own.columns:
+            table.add_column(column)
+        for row in own.rows:
+            table.add_row(*row)
+        console.out.print(table, markup=False)
+        if own.note:
+            console.out.print(own.note, markup=False)
+        console.out.print()
+
+
+def export(out: Path, to: Path | None) -> None:
+    """`foveate reading export`."""
+    with _site(out):
+        from foveate.reading.site import audit, exports
+
+        name, data = exports.archive(audit.COMMAND)
+        path = to or Path(name)
+        if path.exists():
+            raise UsageError(f"{path} is there already: give another name with --to.")
+        with runs.writing(path, "wb") as file:
+            file.write(data)
+        console.out.print(f"written: {path}", markup=False)
+
+
+def backup(out: Path, to: Path | None) -> None:
+    """`foveate reading backup`."""
+    with _site(out) as place:
+        from foveate.reading import tables
+        from foveate.reading.site import audit, backup
+
+        path = to or backup.default_path()
+        about = backup.write(path, audit.COMMAND)
+        console.out.print(f"written: {path}, {len(about.readers)} readers", markup=False)
+        console.out.print(f"The key is not in it: keep {place / tables.KEY} in another place.", markup=False)
+
+
+def restore(out: Path, file: Path, database: str | None) -> None:
+    """`foveate reading restore`."""
+    from foveate.reading.site import deployment, server
+
+    with console.errors_for_people():
+        place = place_of(out)
+        known = deployment.load(place)
+        own = deployment.checked(replace(known, database=database) if database else known)
+        _refuse_other_database(place, known, own)
+        deployment.save(place, own)
+        server.prepare(place)
+        from foveate.reading.site import backup
+
+        about, again = backup.restore(file)
+        console.out.print(f"restored: {len(about.readers)} readers, as of {about.made_at}", markup=False)
+        if again:
+            console.out.print(f"erased again, as they were after the backup: {', '.join(again)}", markup=False)
+
+
+def erase(out: Path, name: str, yes: bool) -> None:
+    """`foveate reading erase`."""
+    with _site(out):
+        from foveate.reading.site import audit, backup, enrolment
+        from foveate.reading.site.models import Reader
+
+        reader = Reader.objects.filter(pseudonym=name).first()
+        if reader is None:
+            raise UsageError(f"there is no reader {name}.")
+        if not yes and not (sys.stdin.isatty() and input(f"delete {name} and all answers? [y/N] ").lower() == "y"):
+            raise UsageError("nothing was deleted. Say --yes to delete without being asked.")
+        number = reader.public_id
+        enrolment.erase(reader, audit.COMMAND)
+        console.out.print(f"erased: {name}", markup=False)
+        for path in backup.holding(number):
+            console.out.print(f"still in the backup {path}: restoring it erases them again", markup=False)
+
+
+def admin(out: Path, reset: bool) -> None:
+    """`foveate reading admin --reset`."""
+    with _site(out) as place:
+        from foveate.reading.site import accounts, audit, deployment, server
+
+        if not reset:
+            raise UsageError("say --reset to make a link by which an administrator sets a new password.")
+        token = accounts.new_link(audit.COMMAND)
+        accounts.end_all_sessions()
+        address = server.administrator_address(deployment.load(place), token)
+        _print_secret(place, "the administrator's link, good once and for a day", address)
+
+
+def doctor(out: Path) -> None:
+    """`foveate reading doctor`: exit status 1 where something is bad."""
+    with _site(out):
+        from foveate.reading.site import doctor
+
+        found = doctor.findings()
+        for finding in found:
+            console.out.print(f"{finding.level:<5} {finding.what}", markup=False)
+        if any(finding.level == "bad" for finding in found):
+            raise SystemExit(1)
+
+
+def plan(readers: str, cases: str, models: int, win: float, common: float) -> None:
+    """`foveate reading plan`."""
+    from foveate.reading import planning
+
+    with console.errors_for_people():
+        several, many = _numbers("--readers", readers, 100), _numbers("--cases", cases, 500)
+        try:
+            found = planning.table(several, many, np.random.default_rng(0), models, win, common)
+        except ValueError as error:
+            raise UsageError(f"{error}.") from error
+    table = Table("readers", box=None, pad_edge=False)
+    for count in many:
+        table.add_column(f"{count} cases", justify="right")
+    for count, line in zip(several, found.power, strict=True):
+        table.add_row(str(count), *(f"{of.estimate:.0%}" for of in line))
+    console.out.print(
+        f"The chance that the within-case permutation test shows a preference (p < 0.05), where the best of {models} "
+        f"models gets {win:.0%} of the choices:",
+        markup=False,
+    )
+    console.out.print(table)
+
+
+def _numbers(option: str, text: str, most: int) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= most for part in parts):
+        raise UsageError(f"{option} must be numbers from 1 to {most} with commas between, not {text}.")
+    return [int(part) for part in parts]

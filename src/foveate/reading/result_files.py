@@ -1,0 +1,186 @@
+"""The tables in OUT/reading/results beside the answers: summaries, ratings, scores of the cases, times."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from foveate import runs
+from foveate.errors import FoveateError
+from foveate.reading.answers import clean, guarded, unguarded
+
+SCORES = ("auc", "energy", "pixel_auprc")
+
+_SUMMARIES = ("reader", "summary")
+_RATINGS = ("reader", "case", "showing", "repeat", "question", "model", "value")
+_SCORES = ("case", "model", *SCORES)
+_TIMES = ("reader", "showing", "saved_at")
+
+
+@dataclass(frozen=True)
+class Rating:
+    """A number that a reader gave to one heat-map, or to a whole case."""
+
+    reader: str
+    case: str
+    showing: int
+    repeat: bool
+    question: str
+    model: str  # empty where the question is about the case
+    value: float
+
+
+@dataclass(frozen=True)
+class Names:
+    """What may stand in the tables."""
+
+    readers: Sequence[str]
+    cases: Sequence[str]
+    models: Sequence[str]
+
+    def check(self, where: str, **cells: str) -> None:
+        """Raises FoveateError where a reader, case or model is none of the study."""
+        for field, known in (("reader", self.readers), ("case", self.cases), ("model", self.models)):
+            if field in cells and cells[field] not in known:
+                few = f"; it has {', '.join(known)}" if len(known) <= 12 else ""
+                raise FoveateError(f"{where}: {field} {cells[field]!r} does not belong to the study{few}.")
+
+
+def lines_of(text: str) -> str:
+    """Text of several lines, each of them without control characters and marks that turn the direction of writing."""
+    return "\n".join(map(clean, text.splitlines())).strip()
+
+
+def write_summaries(path: Path, summaries: Mapping[str, str]) -> None:
+    _write(path, _SUMMARIES, [(reader, lines_of(text)) for reader, text in summaries.items()])
+
+
+def write_ratings(path: Path, ratings: Iterable[Rating]) -> None:
+    rows = [
+        (of.reader, of.case, of.showing, "yes" if of.repeat else "no", of.question, of.model, repr(float(of.value)))
+        for of in ratings
+    ]
+    _write_or_remove(path, _RATINGS, rows)
+
+
+def write_scores(path: Path, scores: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
+    """Values that are not known or not finite become empty cells."""
+    rows = [
+        (case, model, *(repr(float(of[name])) if math.isfinite(of.get(name, math.nan)) else "" for name in SCORES))
+        for (case, model), of in scores.items()
+    ]
+    _write(path, _SCORES, rows)
+
+
+def write_times(path: Path, saved_at: Mapping[tuple[str, int], str]) -> None:
+    _write_or_remove(path, _TIMES, [(reader, showing, at) for (reader, showing), at in saved_at.items()])
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([guarded(str(cell)) for cell in row] for row in rows)
+    runs.write_text(path, file.getvalue())
+
+
+def _write_or_remove(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """No file stands for no rows, and none is left from an earlier writing."""
+    if rows:
+        _write(path, columns, rows)
+    else:
+        with runs.disk_errors(path):
+            path.unlink(missing_ok=True)
+
+
+def read_summaries(path: Path, names: Names) -> dict[str, str]:
+    """By reader. Raises FoveateError, as all of these, that names the file and line."""
+    found: dict[str, str] = {}
+    for where, cell in _rows(path, _SUMMARIES):
+        names.check(where, reader=cell["reader"])
+        _refuse_second(where, cell["reader"] in found, f"a summary of {cell['reader']}")
+        found[cell["reader"]] = lines_of(cell["summary"])
+    return found
+
+
+def read_ratings(path: Path, names: Names) -> tuple[Rating, ...]:
+    """None where there is no file."""
+    found: dict[tuple[object, ...], Rating] = {}
+    for where, cell in _rows(path, _RATINGS) if path.is_file() else ():
+        names.check(where, reader=cell["reader"], case=cell["case"])
+        if cell["model"]:
+            names.check(where, model=cell["model"])
+        if cell["repeat"] not in ("yes", "no"):
+            raise FoveateError(f"{where}: repeat {cell['repeat']!r} is not yes or no.")
+        key = (cell["reader"], _whole(where, "showing", cell["showing"]), cell["question"], cell["model"])
+        _refuse_second(where, key in found, "this rating")
+        value = _number(where, "value", cell["value"])
+        found[key] = Rating(
+            cell["reader"], cell["case"], int(key[1]), cell["repeat"] == "yes", cell["question"], cell["model"], value
+        )
+    return tuple(found.values())
+
+
+def read_scores(path: Path, names: Names) -> dict[tuple[str, str], dict[str, float]]:
+    """By case and model; an empty cell is no score."""
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for where, cell in _rows(path, _SCORES):
+        key = (cell["case"], cell["model"])
+        names.check(where, case=key[0], model=key[1])
+        _refuse_second(where, key in found, f"a row of {key[0]}, {key[1]}")
+        found[key] = {name: _number(where, name, cell[name]) for name in SCORES if cell[name]}
+    return found
+
+
+def read_times(path: Path, names: Names) -> dict[tuple[str, int], str]:
+    """By reader and showing; none where there is no file."""
+    found: dict[tuple[str, int], str] = {}
+    for where, cell in _rows(path, _TIMES) if path.is_file() else ():
+        names.check(where, reader=cell["reader"])
+        key = (cell["reader"], _whole(where, "showing", cell["showing"]))
+        _refuse_second(where, key in found, f"showing {key[1]} of {key[0]}")
+        found[key] = cell["saved_at"]
+    return found
+
+
+def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The lines of a CSV file with at least these columns: where each stands, and its cells."""
+    try:
+        table = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
+        rows = [(f"{path}, line {table.line_num}", row) for row in table]
+    except OSError as error:
+        raise FoveateError(f"cannot read {path}: {error.strerror or error}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FoveateError(f"{path}: {error}; a CSV file with {', '.join(columns)} is needed.") from error
+    if lacking := [name for name in columns if name not in (table.fieldnames or [])]:
+        raise FoveateError(f"{path}, line 1: there is no column {lacking[0]!r}; it needs {', '.join(columns)}.")
+    for where, row in rows:
+        if None in row or None in row.values():
+            raise FoveateError(f"{where}: the row has not as many cells as the head; put text with commas in quotes.")
+        yield where, {name: unguarded(row[name]) for name in columns}
+
+
+def _refuse_second(where: str, there: bool, what: str) -> None:
+    if there:
+        raise FoveateError(f"{where}: {what} stands already further up; remove one of the two.")
+
+
+def _whole(where: str, field: str, cell: str) -> int:
+    try:
+        return int(cell)
+    except ValueError as error:
+        raise FoveateError(f"{where}: {field} {cell!r} is not a whole number.") from error
+
+
+def _number(where: str, field: str, cell: str) -> float:
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise FoveateError(f"{where}: {field} {cell!r} is not a number.")
+    return value

@@ -1,0 +1,86 @@
+"""Who may see a page: a reader what is theirs, an administrator what is blind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from foveate.reading.site import middleware, state
+from foveate.reading.site.models import Reader, Showing
+
+View = Callable[..., HttpResponse]
+READER, EPOCH = "reader", "epoch"  # in the session
+
+
+class ReaderRequest(HttpRequest):
+    """A request whose session belongs to a reader."""
+
+    reader: Reader
+
+
+def sign_in(request: HttpRequest, reader: Reader) -> None:
+    """Begin a session of this reader, under a new name."""
+    request.session.flush()
+    request.session[READER], request.session[EPOCH] = reader.pk, reader.epoch
+    middleware.begin_session(request)
+
+
+def reader_of(request: HttpRequest) -> Reader | None:
+    """The reader whose session this is, if it has not been ended from elsewhere."""
+    number = request.session.get(READER)
+    if number is None:
+        return None
+    reader = Reader.objects.filter(pk=number, withdrawn_at=None).select_related("consent").first()
+    if reader is None or reader.epoch != request.session.get(EPOCH):
+        request.session.flush()
+        return None
+    return reader
+
+
+def for_reader(view: View) -> View:
+    """Hand the page to readers who are signed in; others are asked for their return code."""
+
+    @wraps(view)
+    def guarded(request: ReaderRequest, *arguments: Any, **named: Any) -> HttpResponse:
+        reader = reader_of(request)
+        if reader is None:
+            if request.headers.get("X-Requested-With") == "fetch":
+                return JsonResponse(
+                    {"error": _("You are signed out"), "text": _("Sign in again with your return code.")}, status=401
+                )
+            return redirect("return")
+        request.reader = reader
+        return view(request, *arguments, **named)
+
+    return guarded
+
+
+def for_enrolled(view: View) -> View:
+    """The same, for readers who have agreed to the information in force and said who they are."""
+
+    @wraps(view)
+    def guarded(request: ReaderRequest, *arguments: Any, **named: Any) -> HttpResponse:
+        step = missing_step(request.reader)
+        return redirect(step) if step else view(request, *arguments, **named)
+
+    return for_reader(guarded)
+
+
+def missing_step(reader: Reader) -> str | None:
+    """The page that a reader must see before the cases."""
+    if reader.consent_id != state.consent().pk and reader.finished_at is None:
+        return "information"
+    return "about" if reader.enrolled_at is None else None
+
+
+def own_showing(reader: Reader, place: int) -> Showing:
+    """Raises Http404 for a step that is not this reader's."""
+    showing = Showing.objects.filter(reader=reader, place=place).prefetch_related("slots", "replies").first()
+    if showing is None:
+        raise Http404
+    return showing

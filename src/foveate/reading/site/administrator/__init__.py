@@ -1,0 +1,1 @@
+"""The administrator's pages: set up, invite, watch, unblind, export. Blind themselves until then."""

@@ -1,0 +1,79 @@
+"""How an administrator comes in: by a link that works once, then by name and password."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from foveate.errors import FoveateError
+from foveate.reading.site import accounts, audit, failures, throttle
+from foveate.reading.site.administrator.access import AdministratorRequest, actor, for_administrator, said
+
+
+@require_http_methods(["GET", "POST"])
+def first(request: HttpRequest, token: str) -> HttpResponse:
+    """Name and password, for whoever has the link; it works once."""
+    who = throttle.address(request)
+    if request.method == "POST" and not throttle.spend(throttle.SIGN_IN, who):
+        return failures.too_often(request)
+    if not accounts.usable(token):
+        return _used(request)
+    name, wrong = _name(request), ""
+    if request.method == "POST":
+        throttle.give_back(throttle.SIGN_IN, who)
+        password = request.POST.get("password", "")
+        try:
+            if password != request.POST.get("again", ""):
+                raise FoveateError(_("The two passwords differ."))
+            accounts.begin(request, accounts.set_password(token, name, password))
+            return redirect("overview")
+        except FoveateError as error:
+            if not accounts.usable(token):  # used by another request in the meantime
+                return _used(request)
+            wrong = said(error)
+    context = {"token": token, "name": name, "wrong": wrong}
+    return render(request, "reading/admin/first.html", context, status=400 if wrong else 200)
+
+
+def _used(request: HttpRequest) -> HttpResponse:
+    return failures.page(
+        request,
+        410,
+        _("This link does not work any more"),
+        _(
+            "A link for administrators works once and for 24 hours. Sign in with your name and password; if they are "
+            "lost, `foveate reading admin OUT --reset` on the server makes a new link."
+        ),
+    )
+
+
+def _name(request: HttpRequest) -> str:
+    """As accounts are named: spaces tidied, and no NUL, which PostgreSQL refuses with an error."""
+    return " ".join(request.POST.get("name", "").replace("\0", "").split())[:200]
+
+
+@require_http_methods(["GET", "POST"])
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Name and password. What was wrong is not said: it would tell which names there are."""
+    name, wrong = _name(request), ""
+    if request.method == "POST":
+        try:
+            if accounts.sign_in(request, name, request.POST.get("password", "")) is not None:
+                return redirect("overview")
+        except throttle.TooOftenError:
+            return failures.too_often(request)
+        wrong = _("Name and password do not fit together.")
+    elif request.user.is_authenticated:
+        return redirect("overview")
+    context = {"name": name, "wrong": wrong, "exist": accounts.exist()}
+    return render(request, "reading/admin/sign-in.html", context, status=400 if wrong else 200)
+
+
+@require_POST
+@for_administrator
+def sign_out(request: AdministratorRequest) -> HttpResponse:
+    audit.record(actor(request), "signed out")
+    request.session.flush()
+    return redirect("admin-sign-in")

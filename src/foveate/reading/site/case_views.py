@@ -1,0 +1,152 @@
+"""A reader's cases: the page with all heat-maps, its pictures, saving, and the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods
+
+from foveate.reading.answers import CANNOT_JUDGE, NONE
+from foveate.reading.site import access, failures, saving, study, throttle
+from foveate.reading.site.access import ReaderRequest
+from foveate.reading.site.models import PLAIN, Showing, Slot
+
+
+@require_http_methods(["GET", "POST"])
+@access.for_enrolled
+def step(request: ReaderRequest, place: int) -> HttpResponse:
+    """One step of the reading. POST saves it; from a script it answers in JSON, from a form it goes on."""
+    reader = request.reader
+    showing = access.own_showing(reader, place)
+    by_script = request.headers.get("X-Requested-With") == "fetch"
+    if not saving.may_open(reader, showing):
+        if by_script:
+            return failures.page(request, 409, _("This step is closed"), _("Your answers here are final."))
+        return redirect("done" if reader.finished_at else "steps")
+    if request.method == "GET":
+        return _page(request, showing)
+    try:
+        page = saving.read_page(request.POST.get("page", ""), showing)
+        sequence = _number(request.POST.get("sequence", "0"))
+        active = request.POST.get("active", "")
+        saving.save(reader, showing, page, request.POST.dict(), sequence, _number(active) if active else None)
+    except saving.TooLongError:
+        return failures.too_large(request)
+    except throttle.TooOftenError:
+        return failures.too_often(request)
+    except saving.LockedError:
+        return failures.page(request, 409, _("The study is closed"), _("Answers cannot be changed any more."))
+    except saving.MalformedError as error:
+        return failures.page(request, 400, _("This answer does not fit the page"), str(error).capitalize() + ".")
+    if by_script:
+        at = saving.progress(reader)
+        return JsonResponse({"saved": sequence, "answered": at.answered, "cases": at.cases})
+    return _go_on(request, showing)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise saving.MalformedError("a number of the page was changed")
+    return int(text)
+
+
+def _go_on(request: ReaderRequest, showing: Showing) -> HttpResponse:
+    """After a form was sent: to where its button leads."""
+    if request.POST.get("go") == "back":
+        return redirect("step", place=max(1, showing.place - 1))
+    if request.POST.get("go") == "steps":
+        return redirect("steps")
+    if showing.kind == Showing.Kind.END:
+        if request.POST.get("go") == "finish":
+            try:
+                saving.finish(request.reader)
+            except saving.RefusedError:
+                return redirect("steps")
+            return redirect("done")
+        return redirect("steps")
+    if showing.place not in saving.progress(request.reader).answered_places:
+        return _page(request, showing, _("Choose a letter, None or Cannot judge before you go on."))
+    return redirect("step", place=showing.place + 1)
+
+
+def _page(request: ReaderRequest, showing: Showing, wrong: str = "") -> HttpResponse:
+    reader = request.reader
+    at, questions = saving.progress(reader), saving.asked(showing)
+    replies = {reply.question: reply.value for reply in showing.replies.all()}
+    if wrong:  # what was just saved
+        replies = dict(showing.replies.values_list("question", "value"))
+    letters = saving.letters_of(showing)
+    context: dict[str, Any] = {
+        "showing": showing,
+        "progress": at,
+        "page": saving.open_page(showing),
+        "number": _number_of(showing),
+        "total": _total(showing),
+        "wrong": wrong,
+        "back": showing.place > 1 and study.study().options.go_back,
+        "questions": [_question(question, letters, replies) for question in questions],
+        "longest": saving.LONGEST,
+    }
+    status = 400 if wrong else 200
+    if showing.kind == Showing.Kind.END:
+        return render(request, "reading/end.html", context, status=status)
+    case = study.cases()[showing.case]
+    context |= {
+        "plain": next(slot for slot in showing.slots.all() if slot.letter == PLAIN),
+        "maps": [slot for slot in showing.slots.all() if slot.letter != PLAIN],
+        "width": case.width,
+        "height": case.height,
+        "truth": case.truth,
+        "none": NONE,
+        "cannot_judge": CANNOT_JUDGE,
+    }
+    return render(request, "reading/case.html", context, status=status)
+
+
+def _question(question: Any, letters: list[str], replies: dict[str, str]) -> dict[str, Any]:
+    """A question as the template writes it: its fields with what was answered."""
+    names = saving.fields(question, letters)
+    return {
+        "question": question,
+        "fields": [
+            {"name": name, "letter": letter, "value": replies.get(name, "")}
+            for name, letter in zip(names, letters if question.kind == "ratings" else [""], strict=True)
+        ],
+        "steps": [str(number) for number in range(1, question.steps + 1)],
+    }
+
+
+def _number_of(showing: Showing) -> int:
+    """Its number among the steps of its kind that a reader sees counted: practice, or cases with repeats."""
+    practice = showing.kind == Showing.Kind.PRACTICE
+    own = showing.reader.showings.filter(place__lte=showing.place)
+    kinds = [Showing.Kind.PRACTICE] if practice else [Showing.Kind.CASE, Showing.Kind.REPEAT]
+    return own.filter(kind__in=kinds).count()
+
+
+def _total(showing: Showing) -> int:
+    practice = showing.kind == Showing.Kind.PRACTICE
+    kinds = [Showing.Kind.PRACTICE] if practice else [Showing.Kind.CASE, Showing.Kind.REPEAT]
+    return showing.reader.showings.filter(kind__in=kinds).count()
+
+
+@require_GET
+@access.for_enrolled
+def picture(request: ReaderRequest, token: str) -> HttpResponse:
+    """A picture of one of the reader's own steps that are open."""
+    slot = Slot.objects.select_related("showing").filter(token=token, showing__reader=request.reader).first()
+    if slot is None or not saving.may_open(request.reader, slot.showing):
+        raise Http404
+    return HttpResponse(study.picture(slot.file), content_type="image/png")
+
+
+@require_GET
+@access.for_enrolled
+def done(request: ReaderRequest) -> HttpResponse:
+    """Thanks."""
+    if request.reader.finished_at is None:
+        return redirect("steps")
+    return render(request, "reading/done.html", {"progress": saving.progress(request.reader)})

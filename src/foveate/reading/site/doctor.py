@@ -1,0 +1,169 @@
+"""Is this deployment fit for readers? Each check says what is right, or what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from foveate.errors import FoveateError
+from foveate.reading import package, tables
+from foveate.reading.site import accounts, audit, backup, deployment, state, study
+
+Level = Literal["good", "note", "bad"]
+NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "glusterfs", "lustre"}
+_OLD = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found."""
+
+    level: Level
+    what: str
+
+
+def findings() -> list[Finding]:
+    """All checks, in the order in which a deployment is set up."""
+    checks: list[Callable[[], Iterator[Finding]]] = [
+        _files, _permissions, _database, _file_system, _address, _setup, _log, _backups,
+    ]  # fmt: skip
+    return [finding for check in checks for finding in check()]
+
+
+def _files() -> Iterator[Finding]:
+    place = study.place()
+    try:
+        package.verify(place)
+        tables.layers(tables.read_key(place))
+        tables.read_seed(place)
+    except FoveateError as error:
+        yield Finding("bad", f"{error}")
+    else:
+        yield Finding("good", "images, key and seed are as they were made")
+
+
+def _permissions() -> Iterator[Finding]:
+    if os.name != "posix":
+        yield Finding("note", "file permissions are not checked on this system")
+        return
+    place = study.place()
+    private = [place, *(place / name for name in (tables.KEY, deployment.SECRETS, deployment.DATABASE, backup.FOLDER))]
+    for path in (path for path in private if path.exists()):
+        if path.stat().st_mode & 0o077:
+            yield Finding("bad", f"others may read {path}: chmod go= {path}")
+    if not any(path.exists() and path.stat().st_mode & 0o077 for path in private):
+        yield Finding("good", "key, secrets and database are for their owner alone")
+
+
+def _database() -> Iterator[Finding]:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        yield Finding("bad", "the database is not up to date: start `foveate reading serve` once")
+        return
+    if connection.vendor != "sqlite":
+        yield Finding("good", f"the database is {connection.display_name}, up to date")
+        return
+    with connection.cursor() as cursor:
+        found = [cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+        sound = cursor.execute("PRAGMA quick_check").fetchone()[0]
+    if found != ["wal", 2]:
+        yield Finding("bad", f"SQLite runs with journal_mode={found[0]}, synchronous={found[1]}, not WAL and FULL (2)")
+    elif sound != "ok":
+        yield Finding("bad", f"the database is damaged ({sound}): restore a backup")
+    else:
+        yield Finding("good", "the database is SQLite, sound, with WAL and synchronous=FULL")
+
+
+def _file_system() -> Iterator[Finding]:
+    if connection.vendor != "sqlite":
+        return
+    kind = file_system(study.place().resolve())
+    if kind is None:
+        yield Finding("note", "the kind of file system is not known here: SQLite needs a local one")
+    elif kind in NETWORK:
+        yield Finding(
+            "bad", f"{study.place()} lies on a network file system ({kind}), where SQLite loses data: move it to a "
+            "local disk, or use --database postgresql://…"
+        )  # fmt: skip
+    else:
+        yield Finding("good", f"the database lies on a local file system ({kind})")
+
+
+def file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str | None:
+    """The type of the file system that a path lies on, from Linux's list of mounts; None elsewhere."""
+    try:
+        lines = [line.split() for line in mounts.read_text(encoding="utf-8").splitlines()]
+    except OSError:
+        return None
+    known = {Path(line[1].replace("\\040", " ")): line[2] for line in lines if len(line) > 2}
+    for folder in (path, *path.parents):
+        if folder in known:
+            return known[folder]
+    return None
+
+
+def _address() -> Iterator[Finding]:
+    own: deployment.Deployment = settings.DEPLOYMENT
+    if own.url is None:
+        yield Finding("note", f"served to this machine alone, at {own.address}: readers elsewhere need --url")
+        return
+    yield Finding("good", f"links begin with {own.url}; cookies are Secure and __Host-, HSTS is sent")
+    yield from _over_tls(own.url)
+
+
+def _over_tls(url: str) -> Iterator[Finding]:
+    """Ask the public address, as a reader's browser would."""
+    import ssl
+    import urllib.error
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(f"{url}/return", timeout=10) as answer:  # https only: checked by deployment
+            headers = answer.headers
+    except (urllib.error.URLError, ssl.SSLError, OSError) as error:
+        yield Finding("bad", f"{url} does not answer over TLS ({error}): see the web server in front")
+        return
+    cookies = headers.get_all("Set-Cookie") or []
+    if not any(cookie.startswith("__Host-") and "Secure" in cookie for cookie in cookies):
+        yield Finding("bad", f"{url} sends no __Host- cookie: is it this study that answers there?")
+    elif "Strict-Transport-Security" not in headers:
+        yield Finding("bad", f"{url} sends no Strict-Transport-Security: the proxy must pass X-Forwarded-Proto")
+    else:
+        yield Finding("good", f"{url} answers over TLS, with HSTS and __Host- cookies")
+
+
+def _setup() -> Iterator[Finding]:
+    if not accounts.exist():
+        yield Finding("bad", "there is no administrator: `foveate reading admin OUT --reset` makes a link")
+    obstacles = state.obstacles()
+    for obstacle in obstacles:
+        yield Finding("note", obstacle)
+    if not obstacles:
+        yield Finding("good", "readers can be invited")
+
+
+def _log() -> Iterator[Finding]:
+    broken = audit.broken_at()
+    if broken is None:
+        yield Finding("good", "the log hangs together")
+    else:
+        yield Finding("bad", f"the log was changed at entry {broken}: find out by whom; restore a backup")
+
+
+def _backups() -> Iterator[Finding]:
+    last = backup.last_made()
+    if last is None:
+        yield Finding("note", "there is no backup yet: `foveate reading backup OUT`; keep key/ in another place")
+    elif timezone.now() - last > _OLD:
+        yield Finding("note", f"the last backup is of {last:%Y-%m-%d}: `foveate reading backup OUT`")
+    else:
+        yield Finding("good", f"the last backup is of {last:%Y-%m-%d %H:%M} UTC")

@@ -1,0 +1,222 @@
+"""Readers: invited by a link that works once, enrolled with an order of their own, gone when they wish."""
+
+from __future__ import annotations
+
+import csv
+import unicodedata
+from datetime import timedelta
+
+import numpy as np
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from foveate import runs
+from foveate.errors import FoveateError
+from foveate.reading import blinding, tables
+from foveate.reading.answers import LETTERS
+from foveate.reading.site import audit, locks, state, study, tokens, unblinding
+from foveate.reading.site.models import PLAIN, Invitation, Reader, Showing, Slot
+
+DAYS = 30  # that an invitation is good for
+ERASED = "erased.csv"  # beside the database: a backup that is older still holds these readers
+
+
+def invite(pseudonym: str, dataset: str | None, actor: str, days: int = DAYS) -> tuple[Reader, str]:
+    """A new reader and the token of the link. Raises FoveateError that says what is in the way."""
+    pseudonym = checked_pseudonym(pseudonym)
+    if obstacles := state.obstacles():
+        raise FoveateError(" ".join(obstacles))
+    with transaction.atomic():
+        if Reader.objects.filter(pseudonym__iexact=pseudonym).exists():
+            raise FoveateError(f"there is a reader {pseudonym} already: choose another pseudonym, or make a new link.")
+        reader = Reader.objects.create(pseudonym=pseudonym, dataset=checked_dataset(dataset))
+        audit.record(actor, "reader invited", reader.public_id)
+        return reader, _link(reader, days)
+
+
+def new_link(reader: Reader, actor: str, days: int = DAYS) -> str:
+    """Another link for a reader who has not begun; the earlier ones end."""
+    if reader.enrolled_at is not None:
+        raise FoveateError(f"{reader.pseudonym} has begun: give a new return code instead.")
+    if obstacles := state.obstacles():
+        raise FoveateError(" ".join(obstacles))
+    with transaction.atomic():
+        _revoke(reader)
+        audit.record(actor, "new link", reader.public_id)
+        return _link(reader, days)
+
+
+def revoke(reader: Reader, actor: str) -> None:
+    """End the links that were not used yet, the return code and all sessions, until a new one is given."""
+    with transaction.atomic():
+        _revoke(reader)
+        Reader.objects.filter(pk=reader.pk).update(return_code_hash=None)
+        end_sessions(reader)
+        audit.record(actor, "access revoked", reader.public_id)
+
+
+def _revoke(reader: Reader) -> None:
+    reader.invitations.filter(redeemed_at=None, revoked_at=None).update(revoked_at=timezone.now())
+
+
+def _link(reader: Reader, days: int) -> str:
+    if not 1 <= days <= 365:
+        raise FoveateError(f"an invitation is good for 1 to 365 days, not {days}.")
+    token = tokens.new()
+    expires = timezone.now() + timedelta(days=days)
+    Invitation.objects.create(reader=reader, token_hash=tokens.hashed(token), expires_at=expires)
+    return token
+
+
+def checked_pseudonym(text: str) -> str:
+    """Raises FoveateError for what is no pseudonym."""
+    tidy = " ".join(text.split())
+    plain = tidy and all(unicodedata.category(letter)[0] in "LNP" or letter == " " for letter in tidy)
+    if not plain or len(tidy) > 60 or "|" in tidy or tidy.startswith(("=", "+", "-", "@")):
+        raise FoveateError(
+            f"a pseudonym has 1 to 60 letters, digits and signs such as _ or ., and begins with none of = + - @; "
+            f"not {text[:80]!r}."
+        )
+    if "@" in tidy:
+        raise FoveateError("a pseudonym is no e-mail address: give a name that says nothing, such as reader-1.")
+    return tidy
+
+
+def checked_dataset(name: str | None) -> str:
+    """The data set's name; the only one where none is given. Raises FoveateError that names them all."""
+    names = [own.name for own in study.study().datasets]
+    if name is None and len(names) == 1:
+        return names[0]
+    if name not in names:
+        given = f"there is no data set {name!r}" if name else "which data set?"
+        raise FoveateError(f"{given}: choose one of {', '.join(names)}.")
+    return name
+
+
+def usable(token: str) -> Invitation | None:
+    """The invitation that a link is for, if it still works."""
+    open_ones = Invitation.objects.filter(redeemed_at=None, revoked_at=None, expires_at__gt=timezone.now())
+    return open_ones.select_related("reader").filter(token_hash=tokens.hashed(token)).first()
+
+
+def redeem(token: str) -> Reader | None:
+    """Use a link up; None where it does not work any more."""
+    with transaction.atomic():
+        invitation = usable(token)
+        if invitation is None:
+            return None
+        taken = Invitation.objects.filter(pk=invitation.pk, redeemed_at=None).update(redeemed_at=timezone.now())
+        if not taken:  # by another request in the meantime
+            return None
+        audit.record(audit.reader(invitation.reader.public_id), "link redeemed")
+        return invitation.reader
+
+
+def enrol(reader: Reader) -> str:
+    """Draw the reader's showings and store them; the return code, which cannot be read again later.
+
+    Letters and order come from the study's seed and the reader's id, and are drawn this once: from here on the
+    rows count. Raises FoveateError where the key is missing or the reader is enrolled already.
+    """
+    with transaction.atomic():
+        own = Reader.objects.select_for_update().get(pk=reader.pk)
+        if own.enrolled_at is not None:
+            raise FoveateError("this reader is enrolled already.")
+        _draw(own)
+        own.enrolled_at = timezone.now()
+        code = tokens.return_code()
+        own.return_code_hash = tokens.hashed(code)
+        own.save()
+        audit.record(audit.reader(own.public_id), "enrolled")
+    reader.refresh_from_db()
+    return code
+
+
+def _draw(reader: Reader) -> None:
+    seed, layers = tables.read_seed(study.place()), tables.layers(tables.read_key(study.place()))
+    own, options = study.dataset(reader.dataset), study.study().options
+    names = [case.name for case in study.cases().values() if case.dataset == own.name]
+    practice = [name for name in names if study.cases()[name].practice]
+    shown = [name for name in names if name not in practice]
+    generator = np.random.default_rng(runs.derive_seed(seed, "reading", "practice", reader.public_id))
+    rows = blinding.letters(len(practice), own.models, generator)
+    steps = [
+        (Showing.Kind.PRACTICE, practice[case], tuple(row))
+        for case, row in zip(generator.permutation(len(practice)), rows.tolist(), strict=True)
+    ]
+    for showing in blinding.reader_schedule(
+        seed, reader.public_id, len(shown), own.models, options.repeat_share, options.gap
+    ):
+        kind = Showing.Kind.REPEAT if showing.repeat else Showing.Kind.CASE
+        steps.append((kind, shown[showing.case], showing.order))
+    for number, (kind, name, order) in enumerate(steps, start=1):
+        row = Showing.objects.create(reader=reader, place=number, kind=kind, case=name)
+        pictures = [(PLAIN, name), *((LETTERS[at], layers[name][model]) for at, model in enumerate(order))]
+        Slot.objects.bulk_create(Slot(showing=row, letter=letter, file=file) for letter, file in pictures)
+    Showing.objects.create(reader=reader, place=len(steps) + 1, kind=Showing.Kind.END)
+
+
+def by_code(code: str) -> Reader | None:
+    """The reader whose return code this is."""
+    tidy = tokens.tidied(code)
+    if not tidy:
+        return None
+    return Reader.objects.filter(return_code_hash=tokens.hashed(tidy), withdrawn_at=None).first()
+
+
+def new_code(reader: Reader, actor: str) -> str:
+    """Another return code; the one before ends, and with it all sessions."""
+    if reader.enrolled_at is None or reader.withdrawn_at is not None:
+        raise FoveateError(f"{reader.pseudonym} is not reading: there is nothing to return to.")
+    code = tokens.return_code()
+    with transaction.atomic():
+        Reader.objects.filter(pk=reader.pk).update(return_code_hash=tokens.hashed(code))
+        end_sessions(reader)
+        audit.record(actor, "new return code", reader.public_id)
+    reader.refresh_from_db()
+    return code
+
+
+def end_sessions(reader: Reader) -> None:
+    Reader.objects.filter(pk=reader.pk).update(epoch=F("epoch") + 1)
+
+
+def withdraw(reader: Reader) -> None:
+    """End the reader's part; the answers so far stay."""
+    with transaction.atomic():
+        locks.answers_may_change()
+        _revoke(reader)
+        Reader.objects.filter(pk=reader.pk).update(withdrawn_at=timezone.now(), return_code_hash=None)
+        end_sessions(reader)
+        audit.record(audit.reader(reader.public_id), "withdrawn")
+
+
+def erase(reader: Reader, actor: str) -> None:
+    """Delete a reader with all answers; what must be erased again after a backup is restored is noted first."""
+    with transaction.atomic():
+        locks.answers_may_change()
+        number = reader.public_id
+        audit.record(actor, "reader erased", number)
+        reader.delete()
+        _note_erased(number)
+    if state.state().unblinded_at is not None:
+        unblinding.write_results()  # without this reader
+
+
+def _note_erased(public_id: str) -> None:
+    path = study.place() / ERASED
+    known = erased()
+    with runs.disk_errors(path):
+        lines = [f"{number},{at}\n" for number, at in known.items()]
+        at = timezone.now().isoformat(timespec="seconds")
+        runs.write_text(path, "".join(["reader,erased_at\n", *lines, f"{public_id},{at}\n"]))
+
+
+def erased() -> dict[str, str]:
+    """Public ids of all readers that were erased, with the time."""
+    path = study.place() / ERASED
+    if not path.exists():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["reader"]: row["erased_at"] for row in csv.DictReader(file)}

@@ -1,0 +1,81 @@
+"""All answers in one ZIP file: by letter while the study is blind, by model and for REDCap once it is unblinded."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from django.utils import timezone
+
+from foveate.reading import answers, export, results
+from foveate.reading.results import DatasetResults
+from foveate.reading.site import audit, state, study, unblinding
+
+File = tuple[str, str]  # its name in the ZIP file, and its text
+
+
+def archive(actor: str) -> tuple[str, bytes]:
+    """The ZIP file's name and bytes, noted in the log. The caller has asked for the password.
+
+    Whether the study is blind decides what is in it; nobody can ask for the other kind. Raises FoveateError where the
+    study is unblinded and its key is missing or damaged.
+    """
+    at = state.state().unblinded_at
+    kind, files = ("blind", _blind()) if at is None else ("unblinded", _unblinded(at))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, text in files:
+            file.writestr(name, text)
+    audit.record(actor, "exported", kind)
+    return f"reading-{kind}-{timezone.now():%Y-%m-%d}.zip", buffer.getvalue()
+
+
+def _blind() -> Iterator[File]:
+    yield "codebook.md", export.blind_codebook()
+    for own in study.study().datasets:
+        rows = unblinding.blind_rows(own.name)
+        yield f"answers-{own.name}.csv", export.blind_csv(rows)
+        yield f"answers-{own.name}.json", _json({"dataset": own.name, "answers": [asdict(row) for row in rows]})
+
+
+def _json(content: object) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _unblinded(at: datetime) -> Iterator[File]:
+    datasets = unblinding.unblinded()
+    yield from _results(at, datasets)
+    for own in datasets:
+        yield f"long-{own.name}.csv", export.long_csv(own, state.state().fingerprint[:12])
+        yield f"all-{own.name}.json", export.as_json(own)
+        yield f"codebook-{own.name}.md", _codebook(own)
+        yield f"redcap-dictionary-{own.name}.csv", answers.redcap_dictionary(own.models)
+        yield f"redcap-records-{own.name}.csv", answers.redcap_records(own.answers)
+
+
+def _results(at: datetime, datasets: list[DatasetResults]) -> Iterator[File]:
+    """The folder `results` as unblinding writes it, from the database anew: what `foveate report` reads."""
+    with tempfile.TemporaryDirectory() as place:
+        results.write(Path(place), at.isoformat(timespec="seconds"), datasets)
+        for path in sorted((Path(place) / results.FOLDER).iterdir()):
+            yield f"{results.FOLDER}/{path.name}", path.read_text(encoding="utf-8")
+
+
+def _codebook(own: DatasetResults) -> str:
+    return "\n".join(
+        [
+            f"# `long-{own.name}.csv`\n",
+            export.long_codebook(own.models),
+            f"# `results/answers-{own.name}.csv`\n",
+            answers.codebook(own.models),
+            "# REDCap\n",
+            f"Import `redcap-dictionary-{own.name}.csv` as the data dictionary first, then the records in "
+            f"`redcap-records-{own.name}.csv`.\n",
+        ]
+    )

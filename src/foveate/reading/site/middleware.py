@@ -1,0 +1,88 @@
+"""What holds for every answer of the server: headers, the age of sessions, and a page for a full disk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.contrib.auth import logout
+from django.core.exceptions import RequestDataTooBig
+from django.db.utils import DatabaseError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from foveate.errors import FoveateError
+from foveate.reading.site import failures
+
+_LOG = logging.getLogger("foveate.reading")
+Answer = Callable[[HttpRequest], HttpResponse]
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
+)
+READER_IDLE, READER_LONGEST = timedelta(hours=12), timedelta(days=30)
+ADMINISTRATOR_IDLE, ADMINISTRATOR_LONGEST = timedelta(minutes=30), timedelta(hours=12)
+BEGAN, SEEN = "began", "seen"  # in the session, seconds since 1970
+_SELDOM = 60  # seconds between two notes that a session is alive
+
+
+def headers(get_response: Answer) -> Answer:
+    """Nothing is kept by browsers or proxies, nothing comes from elsewhere."""
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        response["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
+        response["X-Frame-Options"] = "DENY"
+        if not request.path.startswith("/static/"):
+            response["Cache-Control"] = "private, no-store"
+        return response
+
+    return respond
+
+
+class storage_errors:  # noqa: N801 - a middleware, named like the others
+    """A database that cannot write, or a changed file, becomes a page that says so; transactions are undone by then."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, RequestDataTooBig):
+            return failures.too_large(request)
+        if isinstance(exception, OperationalError) or (
+            isinstance(exception, DatabaseError) and "full" in str(exception).lower()
+        ):
+            return failures.storage(request)
+        if isinstance(exception, FoveateError):  # of the study's files: the path is for the terminal
+            _LOG.error("%s", exception)
+            return failures.files(request)
+        return None
+
+
+def session_ages(get_response: Answer) -> Answer:
+    """End sessions that are idle or old; note now and then that the others are alive."""
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        staff = request.user.is_authenticated  # first: it empties a session whose password was replaced
+        session = request.session
+        if BEGAN in session:
+            now = timezone.now().timestamp()
+            idle, longest = (ADMINISTRATOR_IDLE, ADMINISTRATOR_LONGEST) if staff else (READER_IDLE, READER_LONGEST)
+            if now - session[SEEN] > idle.total_seconds() or now - session[BEGAN] > longest.total_seconds():
+                logout(request)
+            elif now - session[SEEN] > _SELDOM:
+                session[SEEN] = now
+        return get_response(request)
+
+    return respond
+
+
+def begin_session(request: HttpRequest) -> None:
+    """Note the time from which a new session counts."""
+    request.session[BEGAN] = request.session[SEEN] = timezone.now().timestamp()

@@ -1,0 +1,99 @@
+"""Serve a reader study: bring the database up to date, see that the files are the right ones, answer requests."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from foveate.errors import FoveateError, Interrupted
+from foveate.reading.site import deployment
+from foveate.reading.site.deployment import Deployment
+
+THREADS = 8
+_LARGEST = 2 * 1024 * 1024  # bytes of a request; Django refuses answers far below, with a page
+
+
+def prepare(place: Path) -> None:
+    """Django, an up-to-date database and the rows of a new study. Raises FoveateError."""
+    deployment.set_up(place)
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.utils import OperationalError
+
+    from foveate.reading.site import state
+
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+    except OperationalError as error:
+        raise FoveateError(
+            f"cannot use the database {_named(connection.settings_dict)}: {_first_line(error)}"
+        ) from error
+    state.begin()
+
+
+def _named(settings: dict[str, Any]) -> str:
+    """The database without its password."""
+    return f"{settings['NAME']}" + (f" on {settings['HOST']}" if settings.get("HOST") else "")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".") + "."
+
+
+def first_link(place: Path, own: Deployment) -> str | None:
+    """The address by which the first administrator comes in; None where there is one already."""
+    from foveate.reading.site import accounts, audit
+
+    return None if accounts.exist() else administrator_address(own, accounts.new_link(audit.COMMAND))
+
+
+def administrator_address(own: Deployment, token: str) -> str:
+    return f"{own.address}/admin/first/{token}"
+
+
+def reader_address(own: Deployment, token: str) -> str:
+    return f"{own.address}/invitation/{token}"
+
+
+def serve(own: Deployment, started: Callable[[], None]) -> None:
+    """Answer until the process is asked to stop; `started` is called when the port is open."""
+    from django.core.wsgi import get_wsgi_application
+    from waitress.server import create_server
+
+    behind: dict[str, Any] = {}
+    if own.trusted_proxy:
+        behind = {
+            "trusted_proxy": own.trusted_proxy,
+            "trusted_proxy_count": 1,
+            "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"},
+        }
+    try:
+        server = create_server(
+            get_wsgi_application(),
+            host=own.host,
+            port=own.port,
+            threads=THREADS,
+            ident=None,
+            max_request_body_size=_LARGEST,
+            connection_limit=1000,
+            channel_timeout=120,
+            clear_untrusted_proxy_headers=True,
+            **behind,
+        )
+    except OSError as error:
+        raise FoveateError(
+            f"cannot listen on {own.host}, port {own.port}: {error.strerror or error}. Choose another with --port."
+        ) from error
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Interrupted("the server was asked to stop.")
+
+    signal.signal(signal.SIGTERM, stop)
+    started()
+    try:
+        server.run()
+    finally:
+        server.close()

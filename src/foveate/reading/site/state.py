@@ -1,0 +1,88 @@
+"""What holds for the whole study: whether it may begin, and whether it is blind."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+
+from django.db import transaction
+from django.utils import timezone
+
+from foveate.errors import FoveateError
+from foveate.reading import package
+from foveate.reading.site import audit, study
+from foveate.reading.site.models import ConsentText, StudyState
+
+LONGEST_CONSENT = 50_000  # characters
+
+
+def state() -> StudyState:
+    found = StudyState.objects.first()
+    if found is None:
+        raise FoveateError("the study's database is empty: start `foveate reading serve` once.")
+    return found
+
+
+def begin() -> None:
+    """Make the rows of a new study. Raises FoveateError where the files are another study's or have changed."""
+    package.verify(study.place())
+    fingerprint = package.fingerprint(study.place())
+    with transaction.atomic():
+        found = StudyState.objects.select_for_update().first()
+        if found is None:
+            StudyState.objects.create(pk=1, fingerprint=fingerprint)
+            given = study.place() / package.CONSENT
+            draft = resources.files("foveate.reading.site").joinpath("consent-draft.txt").read_text(encoding="utf-8")
+            own = given.is_file()
+            put_in_consent(audit.COMMAND, given.read_text(encoding="utf-8") if own else draft, draft=not own)
+        elif found.fingerprint != fingerprint:
+            raise FoveateError(
+                f"{study.place()} holds other cases or questions than its database knows: readers would answer "
+                "something else. Put the files of `create` back, or make a new study."
+            )
+
+
+def put_in_consent(actor: str, text: str, draft: bool = False) -> ConsentText:
+    """The next version of the information for readers. Raises FoveateError for an unsuitable text."""
+    text = text.replace("\r\n", "\n").replace("\0", "").strip()
+    if not text or len(text) > LONGEST_CONSENT:
+        raise FoveateError(f"the information for readers must have 1 to {LONGEST_CONSENT:,} characters.")
+    if "DRAFT" in text and not draft:
+        raise FoveateError("the information for readers still says DRAFT: put in the text that was approved.")
+    with transaction.atomic():
+        last = ConsentText.objects.order_by("-version").first()
+        made = ConsentText.objects.create(
+            version=last.version + 1 if last else 1,
+            text=text,
+            sha256=hashlib.sha256(text.encode()).hexdigest(),
+            draft=draft,
+        )
+        audit.record(actor, "information put in", f"version {made.version}, sha256 {made.sha256[:16]}")
+    return made
+
+
+def consent() -> ConsentText:
+    """The version in force."""
+    found = ConsentText.objects.order_by("-version").first()
+    if found is None:
+        raise FoveateError("the study's database is empty: start `foveate reading serve` once.")
+    return found
+
+
+def confirm_sheet(actor: str) -> None:
+    """A person has looked through the contact sheet and saw no names."""
+    with transaction.atomic():
+        StudyState.objects.filter(sheet_confirmed_at=None).update(sheet_confirmed_at=timezone.now())
+        audit.record(actor, "contact sheet confirmed")
+
+
+def obstacles() -> list[str]:
+    """What must be done before readers can be invited; one sentence each."""
+    found = []
+    if state().sheet_confirmed_at is None:
+        found.append("Nobody has confirmed yet that the images show no names: open the contact sheet.")
+    if consent().draft:
+        found.append("The information for readers is a DRAFT: put in the text that was approved.")
+    if state().unblinded_at is not None:
+        found.append("The study is unblinded: its answers are locked.")
+    return found

@@ -1,0 +1,239 @@
+// Answers are saved while they are given. What the server has not acknowledged stays in this tab, also over a reload,
+// and is sent again until it has arrived.
+
+import { activeTime } from "./active.js";
+
+const PAUSE = 800; // ms without typing after which the text is saved
+const FIRST_WAIT = 2_000; // ms before the first new attempt; twice as long each time
+const LONGEST_WAIT = 30_000;
+const PATIENCE = 30_000; // ms for an answer of the server
+const NO_ANSWERS = new Set(["csrfmiddlewaretoken", "page", "sequence", "active", "go"]);
+const LONGEST_KEPT_ALIVE = 60_000; // bytes: browsers refuse to outlive a page with more
+
+// A field may have any name, such as "action" or "submit": the form's own properties are not to be relied on.
+const form = document.getElementById("answers");
+const action = form.getAttribute("action");
+const store = `foveate.unsaved.${form.getAttribute("data-keep")}`; // this reader's step, whoever uses the tab later
+const line = document.getElementById("saving");
+
+let sequence = 0; // of this page's saves
+let acknowledged = answers();
+let failures = 0; // since the last success
+let stopped = false; // refused: trying again by itself is of no use
+let timer = 0;
+let sending = null; // the request under way
+let going = false; // a button was pressed and waits for the save
+let leaving = false;
+let restored = false;
+
+function answers() {
+  return new Map([...new FormData(form)].filter(([name]) => !NO_ANSWERS.has(name)));
+}
+
+function unsaved() {
+  return [...answers()].filter(([name, value]) => acknowledged.get(name) !== value);
+}
+
+/** What a request carries: the page's name, its place among the page's saves, the time at work, and the answers. */
+function fields(pairs) {
+  sequence += 1;
+  const hidden = (name) => form.querySelector(`input[name="${name}"]`).value;
+  const own = [
+    ["csrfmiddlewaretoken", hidden("csrfmiddlewaretoken")],
+    ["page", hidden("page")],
+    ["sequence", String(sequence)],
+    ["active", String(activeTime())],
+  ];
+  return [...own, ...pairs];
+}
+
+function say(state, words, link = null) {
+  line.setAttribute("data-state", state);
+  const status = document.getElementById("status");
+  if (status.textContent !== words) status.textContent = words;
+  for (const id of ["elsewhere", "sign-in"]) document.getElementById(id).hidden = id !== link;
+}
+
+function words(name) {
+  return line.getAttribute(`data-${name}`);
+}
+
+function keep() {
+  const left = unsaved();
+  try {
+    if (left.length) sessionStorage.setItem(store, JSON.stringify(left));
+    else sessionStorage.removeItem(store);
+  } catch {
+    // no storage in this browser: the guard before leaving is left
+  }
+}
+
+function kept() {
+  try {
+    return JSON.parse(sessionStorage.getItem(store)) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+function putBack([name, value]) {
+  if (NO_ANSWERS.has(name)) return;
+  for (const control of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
+    if (control.type === "radio") control.checked = control.value === value;
+    else control.value = value;
+  }
+}
+
+function later(reason) {
+  const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** failures);
+  failures += 1;
+  schedule(wait);
+  say("failed", reason);
+  return false;
+}
+
+function stop(reason, link) {
+  stopped = true;
+  say("failed", reason, link);
+  return false;
+}
+
+function succeed(sent, answer) {
+  for (const [name, value] of sent) acknowledged.set(name, value);
+  failures = 0;
+  keep();
+  document.getElementById("answered").textContent = String(answer.answered);
+  document.getElementById("progress").value = answer.answered;
+  const clock = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const saved = `${words("saved")} ${clock}`;
+  say(unsaved().length ? "changed" : "saved", restored ? `${words("restored")} ${saved}` : saved);
+  return true;
+}
+
+/** One request with all that is not saved yet; whether it has arrived. */
+async function request() {
+  const sent = unsaved();
+  const body = new URLSearchParams(fields(sent));
+  stopped = false;
+  if (failures === 0) line.setAttribute("data-state", "saving");
+  let response;
+  try {
+    response = await fetch(action, {
+      method: "POST",
+      headers: { "X-Requested-With": "fetch" },
+      body,
+      redirect: "manual",
+      keepalive: body.toString().length < LONGEST_KEPT_ALIVE,
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+  } catch {
+    return later(words("offline"));
+  }
+  return judge(response, sent);
+}
+
+async function judge(response, sent) {
+  if (response.type === "opaqueredirect") return stop(words("elsewhere"), "elsewhere");
+  const answer = await response.json().catch(() => null);
+  if (response.ok && answer !== null) return succeed(sent, answer);
+  if (response.status === 401) return stop(words("signed-out"), "sign-in");
+  if (response.ok || response.status === 429 || response.status >= 500) {
+    return later(answer === null ? words("offline") : `${words("refused")} ${answer.text} ${words("kept")}`);
+  }
+  return stop(`${words("refused")} ${answer === null ? response.status : answer.text}`);
+}
+
+/** Save until nothing is left; false where that did not succeed. One request at a time. */
+async function save() {
+  clearTimeout(timer);
+  do {
+    sending ??= request().finally(() => {
+      sending = null;
+    });
+    if (!(await sending)) return false;
+  } while (unsaved().length);
+  return true;
+}
+
+function schedule(wait) {
+  clearTimeout(timer);
+  timer = setTimeout(save, wait);
+}
+
+function changed(event) {
+  keep();
+  if (event.target.closest("fieldset.choice")) document.getElementById("wrong")?.remove(); // chosen now
+  if (!unsaved().length) return;
+  if (failures) return; // the next attempt is on its way
+  if (!stopped) line.setAttribute("data-state", "changed");
+  schedule(event.type === "change" ? 0 : PAUSE);
+}
+
+/** Send the page's last word as a form would, and let the server say where to go. The answers are there already. */
+function leave(go) {
+  leaving = true;
+  const last = document.createElement("form");
+  last.method = "post";
+  last.action = action;
+  last.hidden = true;
+  for (const [name, value] of [...fields([]), ["go", go]]) {
+    const input = document.createElement("input");
+    Object.assign(input, { type: "hidden", name, value });
+    last.append(input);
+  }
+  document.body.append(last);
+  last.submit();
+}
+
+/** A button was pressed: what was entered is saved first, so that a lost connection shows no page of the browser's. */
+async function submitted(event) {
+  event.preventDefault();
+  if (going) return;
+  going = true;
+  const button = event.submitter ?? form.querySelector("button[name=go]");
+  const saved = await save();
+  going = false;
+  if (saved) leave(button.value);
+}
+
+async function followed(event) {
+  const link = event.target.closest("a[href]");
+  const other = event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+  if (link === null || link.target || other || !unsaved().length) return;
+  event.preventDefault();
+  await save();
+  location.assign(link.href); // what is still not saved, the guard asks about
+}
+
+function guard(event) {
+  if (leaving || !unsaved().length) return;
+  event.preventDefault();
+  event.returnValue = "";
+}
+
+function retry() {
+  if (unsaved().length) save();
+}
+
+function returned(event) {
+  if (event.persisted) leaving = false;
+}
+
+function begin() {
+  const left = kept();
+  left.forEach(putBack);
+  restored = unsaved().length > 0;
+  keep();
+  retry();
+}
+
+form.addEventListener("input", changed);
+form.addEventListener("change", changed);
+form.addEventListener("submit", submitted);
+document.addEventListener("click", followed);
+document.addEventListener("visibilitychange", retry); // away: save now; back, perhaps signed in again: try again
+window.addEventListener("focus", retry);
+window.addEventListener("online", retry);
+window.addEventListener("beforeunload", guard);
+window.addEventListener("pageshow", returned);
+begin();

@@ -1,0 +1,162 @@
+"""A small reader study, a throw-away PostgreSQL and the server as a process of its own, as a hospital would run it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from foveate.reading import package
+from tests.reading.test_package import build
+
+CONSENT = (
+    "What this is about\nYou judge heat-maps of images that a computer made.\n\nYour rights\nYou can stop at any time."
+)
+KINDS = ("sqlite", "postgresql")
+_FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+POSTGRESQL = _FOUND[-1] if _FOUND else None
+
+
+def make_study(path: Path, cases: int = 10, consent: str | None = CONSENT, show_truth: bool = False) -> Path:
+    """OUT of a study with OUT/reading, of made-up images."""
+    folder, subject = build(path)
+    package.create(folder, [subject], cases, seed=123_456_789_012, consent=consent, show_truth=show_truth)
+    return folder.path
+
+
+def kind() -> str:
+    """The database that this run of the tests is for."""
+    chosen = os.environ.get("FOVEATE_TEST_DATABASE", "sqlite")
+    assert chosen in KINDS, f"FOVEATE_TEST_DATABASE must be one of {KINDS}"
+    return chosen
+
+
+def _as_postgres(*command: str | Path) -> None:
+    """PostgreSQL refuses to run as root."""
+    prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    subprocess.run([*prefix, *command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/")
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """The address of a new, empty database that lives as long as the block; it listens on a socket in its folder."""
+    assert POSTGRESQL is not None
+    folder = Path(tempfile.mkdtemp(prefix="foveate-pg-"))
+    try:
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres", "postgres")
+        data = folder / "data"
+        _as_postgres(POSTGRESQL / "initdb", "-D", data, "-A", "trust", "-U", "foveate", "--no-sync")
+        options = f"-k {folder} -c listen_addresses='' -c max_connections=60"
+        _as_postgres(POSTGRESQL / "pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start")
+        try:
+            _as_postgres(POSTGRESQL / "createdb", "-h", folder, "-U", "foveate", "reading")
+            yield f"postgresql://foveate@/reading?host={folder}"
+        finally:
+            _as_postgres(POSTGRESQL / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def foveate(*arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """The program, as a user calls it."""
+    return subprocess.run(
+        [sys.executable, "-m", "foveate", *map(str, arguments)], check=check, text=True, capture_output=True
+    )
+
+
+@dataclass
+class Server:
+    """`foveate reading serve OUT` as a process."""
+
+    out: Path
+    database: str | None = None
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "foveate", "reading", "serve", str(self.out), "--port", str(self.port)]
+        if self.database:
+            command += ["--database", self.database]
+        log = self.out.parent / "server.log"
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(command, stdout=output, stderr=output)
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"{self.address}/return", timeout=5).close()
+                return
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                assert self.process.poll() is None, log.read_text(encoding="utf-8")
+                time.sleep(0.1)
+        raise AssertionError(log.read_text(encoding="utf-8"))
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(20)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(20)
+
+    def first_link(self) -> str:
+        """The administrator's link, which goes into a file where nobody sits at the terminal."""
+        return (self.out / "reading" / "secrets" / "first-link").read_text(encoding="utf-8").strip()
+
+
+@contextmanager
+def database() -> Iterator[str | None]:
+    """The address of a new database of this run's kind; None for SQLite, which lies in the study's folder."""
+    if kind() == "sqlite":
+        yield None
+        return
+    assert POSTGRESQL is not None, "FOVEATE_TEST_DATABASE is postgresql, and PostgreSQL is not installed"
+    with postgresql() as address:
+        yield address
+
+
+@contextmanager
+def serving(out: Path) -> Iterator[Server]:
+    """The server on a new database of this run's kind."""
+    with database() as address:
+        server = Server(out, address)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def versions() -> str:
+    """What a figure was measured with."""
+    import sqlite3
+
+    import django
+
+    found = [f"Django {django.get_version()}", f"SQLite {sqlite3.sqlite_version}"]
+    if POSTGRESQL is not None:
+        told = subprocess.run([POSTGRESQL / "postgres", "--version"], check=True, text=True, capture_output=True)
+        found.append(f"PostgreSQL {told.stdout.split()[-1].strip(')')}")
+    return ", ".join(found)
