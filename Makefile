@@ -10,6 +10,8 @@ demo: .venv/user
 
 test: .venv/dev
 	$(BIN)/python -m pytest
+	if [ "$$CI" = true ] || $(BIN)/python -m tests.reading.site.hosting; then \
+	  FOVEATE_TEST_DATABASE=postgresql $(BIN)/python -m pytest -q tests/reading/site; fi
 
 check: .venv/dev
 	$(BIN)/ruff check .
@@ -26,7 +28,7 @@ clean:
 # constraints.txt pins torch to a version whose build for PyPI is quick to install on a CPU.
 .venv/user: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(INSTALL) --editable .
+	$(INSTALL) --editable .[reading]
 	touch $@
 
 .venv/dev: .venv/user

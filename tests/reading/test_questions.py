@@ -130,3 +130,14 @@ def test_a_file_that_is_no_list_is_refused(tmp_path: Path) -> None:
 def test_a_question_never_changes() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         QUESTIONS[0].text = "Another?"
+
+
+@pytest.mark.parametrize("name", ["page", "sequence", "active", "go", "csrfmiddlewaretoken"])
+def test_names_of_other_fields_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FoveateError, match=f"question 2: name: '{name}' is a field of every page"):
+        read_questions(written(tmp_path, [CHOICE, SCALE | {"name": name}]))
+
+
+def test_the_documentation_shows_the_example() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "reading.md").read_text(encoding="utf-8")
+    assert f"```yaml\n{example()}```" in text

@@ -17,6 +17,9 @@ _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 _Label = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)]
 
 
+RESERVED = ("page", "sequence", "active", "go", "csrfmiddlewaretoken")  # other fields of the form
+
+
 class Question(BaseModel):
     """What a reader is asked, and how it is answered.
 
@@ -115,6 +118,8 @@ def checked(questions: Sequence[Question]) -> tuple[Question, ...]:
         if question.name in numbers:
             first = numbers[question.name]
             raise ValueError(f"question {number}: name: question {first} is named {question.name!r} already; change it")
+        if question.name in RESERVED:
+            raise ValueError(f"question {number}: name: {question.name!r} is a field of every page; choose another")
         numbers[question.name] = number
     choices = [f"question {numbers[question.name]}" for question in questions if question.kind == "choice"]
     if len(choices) != 1:

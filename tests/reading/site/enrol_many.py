@@ -45,8 +45,20 @@ def invite(place: Path, pseudonyms: list[str]) -> None:
     print(json.dumps({name: enrolment.invite(name, None, audit.COMMAND)[1] for name in pseudonyms}))
 
 
+def expire(place: Path, pseudonym: str) -> None:
+    """Let a reader's link be out of date."""
+    deployment.set_up(place)
+    from django.utils import timezone
+
+    from foveate.reading.site.models import Invitation
+
+    Invitation.objects.filter(reader__pseudonym=pseudonym).update(expires_at=timezone.now())
+
+
 if __name__ == "__main__":
-    if sys.argv[2].isdigit():
+    if sys.argv[2] == "expire":
+        expire(Path(sys.argv[1]), sys.argv[3])
+    elif sys.argv[2].isdigit():
         main(Path(sys.argv[1]), int(sys.argv[2]))
     else:
         invite(Path(sys.argv[1]), sys.argv[2:])

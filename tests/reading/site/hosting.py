@@ -23,8 +23,16 @@ CONSENT = (
     "What this is about\nYou judge heat-maps of images that a computer made.\n\nYour rights\nYou can stop at any time."
 )
 KINDS = ("sqlite", "postgresql")
-_FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-POSTGRESQL = _FOUND[-1] if _FOUND else None
+
+
+def _postgresql() -> Path | None:
+    """The folder of PostgreSQL's programs, which Debian keeps off the path."""
+    found = shutil.which("initdb")
+    folders = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    return folders[-1] if folders else None
+
+
+POSTGRESQL = _postgresql()
 
 
 def make_study(path: Path, cases: int = 10, consent: str | None = CONSENT, show_truth: bool = False) -> Path:
@@ -75,7 +83,7 @@ def free_port() -> int:
         return port
 
 
-def foveate(*arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+def foveate(*arguments: str | int | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
     """The program, as a user calls it."""
     return subprocess.run(
         [sys.executable, "-m", "foveate", *map(str, arguments)], check=check, text=True, capture_output=True
@@ -95,16 +103,18 @@ class Server:
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
+    def start(self, name: str | None = None) -> None:
+        """Start, and wait for the first answer; `name`: of the host that it answers for."""
         command = [sys.executable, "-m", "foveate", "reading", "serve", str(self.out), "--port", str(self.port)]
         if self.database:
             command += ["--database", self.database]
         log = self.out.parent / "server.log"
         with log.open("ab") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=output)
+        request = urllib.request.Request(f"{self.address}/return", headers={"Host": name} if name else {})
         for _ in range(300):
             try:
-                urllib.request.urlopen(f"{self.address}/return", timeout=5).close()
+                urllib.request.urlopen(request, timeout=5).close()
                 return
             except (urllib.error.URLError, ConnectionError, TimeoutError):
                 assert self.process.poll() is None, log.read_text(encoding="utf-8")
@@ -160,3 +170,7 @@ def versions() -> str:
         told = subprocess.run([POSTGRESQL / "postgres", "--version"], check=True, text=True, capture_output=True)
         found.append(f"PostgreSQL {told.stdout.split()[-1].strip(')')}")
     return ", ".join(found)
+
+
+if __name__ == "__main__" and POSTGRESQL is None:
+    raise SystemExit("PostgreSQL is not installed here: the reader study is tested on SQLite alone.")

@@ -82,6 +82,16 @@ def invite(out: Path, address: str, pseudonyms: Iterable[str]) -> dict[str, str]
     return {name: f"{address}/invitation/{token}" for name, token in tokens.items()}
 
 
+def confirm(out: Path) -> None:
+    """What an administrator does after looking through the images."""
+    _module("enrol_many", out / "reading", "0")
+
+
+def expire(out: Path, pseudonym: str) -> None:
+    """Let a reader's link be out of date."""
+    _module("enrol_many", out / "reading", "expire", pseudonym)
+
+
 def stored(out: Path) -> dict[str, dict[str, tuple[str, int]]]:
     """pseudonym -> question -> (value, revisions), of the first step."""
     found = json.loads(_module("stored", out / "reading"))

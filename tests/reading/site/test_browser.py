@@ -22,7 +22,7 @@ if os.environ.get("CI") != "true":
 pytestmark = pytest.mark.browser
 
 READERS = (
-    "keys", "plain", "reload", "back", "offline", "killed", "left", "right", "used", "viewer", "view",
+    "keys", "plain", "reload", "back", "offline", "killed", "left", "right", "used", "viewer", "view", "expired",
 )  # fmt: skip
 LINKS: dict[str, str] = {}
 
@@ -264,6 +264,15 @@ def test_a_used_link_is_explained(server: Server, page: Page, browser: Browser) 
     assert "return code" in other.get_by_role("main").inner_text()
     assert browsing.violations(other) == []
     other.context.close()
+
+
+def test_an_expired_link_is_explained(server: Server, page: Page) -> None:
+    load.expire(server.out, "expired")
+    response = page.goto(link(server, "expired"))
+    assert response is not None
+    assert response.status == 410
+    assert "does not work any more" in page.get_by_role("heading").inner_text()
+    assert "new link" in page.get_by_role("main").inner_text()
 
 
 def test_images_move_together_and_can_be_plain(server: Server, page: Page) -> None:

@@ -66,6 +66,11 @@ def for_enrolled(view: View) -> View:
     @wraps(view)
     def guarded(request: ReaderRequest, *arguments: Any, **named: Any) -> HttpResponse:
         step = missing_step(request.reader)
+        if step and request.headers.get("X-Requested-With") == "fetch":
+            return JsonResponse(
+                {"error": _("Something comes first"), "text": _("Load this page again: the study asks something first.")},
+                status=409,
+            )
         return redirect(step) if step else view(request, *arguments, **named)
 
     return for_reader(guarded)

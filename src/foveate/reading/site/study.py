@@ -47,11 +47,6 @@ def choice() -> Question:
     return next(question for question in study().questions if question.kind == "choice")
 
 
-def summary() -> list[str]:
-    """Names of the free texts at the end."""
-    return [question.name for question in questions("end") if question.kind == "text"]
-
-
 @cache
 def _sums() -> dict[str, str]:
     return package.read_sums(place())

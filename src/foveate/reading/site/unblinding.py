@@ -115,7 +115,6 @@ def given(dataset: str) -> Iterator[Given]:
     rows = Showing.objects.filter(reader__dataset=dataset).exclude(kind=Showing.Kind.END)
     rows = rows.select_related("reader").prefetch_related("slots", "replies", "visits")
     choice = study.choice().name
-    words = next((question.name for question in study.questions("case") if question.kind == "text"), None)
     for showing in rows.order_by("reader__pseudonym", "place"):
         replies = {reply.question: reply for reply in showing.replies.all()}
         if choice not in replies or not replies[choice].value:
@@ -126,10 +125,21 @@ def given(dataset: str) -> Iterator[Given]:
             tuple(slot.file for slot in showing.slots.all() if slot.letter != PLAIN),
             replies[choice].value,
             sum(visit.active_ms for visit in showing.visits.all()) / 1000,
-            replies[words].value if words in replies else "",
+            _words({name: reply.value for name, reply in replies.items()}),
             {name: reply.value for name, reply in replies.items() if reply.value},
             max(reply.saved_at for reply in replies.values()).isoformat(timespec="seconds"),
         )
+
+
+def _words(replies: dict[str, str]) -> str:
+    """The texts of a case: the first question's as it is, those of further ones behind their questions."""
+    texts = [question for question in study.questions("case") if question.kind == "text" and replies.get(question.name)]
+    first = next((question for question in study.questions("case") if question.kind == "text"), None)
+    parts = [
+        replies[question.name] if question == first else f"[{question.text}] {replies[question.name]}"
+        for question in texts
+    ]
+    return "\n".join(parts)
 
 
 def _order(showing: Showing) -> int:
@@ -166,12 +176,17 @@ def _readers(dataset: str) -> Iterator[ReaderRow]:
 
 
 def _summaries(dataset: str) -> dict[str, str]:
-    names = study.summary()
+    """What readers said at the end: texts as they are, scales behind their questions."""
     found: dict[str, str] = {}
     for showing in Showing.objects.filter(reader__dataset=dataset, kind=Showing.Kind.END).select_related("reader"):
-        texts = [reply.value for reply in showing.replies.filter(question__in=names) if reply.value]
-        if texts:
-            found[showing.reader.pseudonym] = "\n\n".join(texts)
+        replies = dict(showing.replies.exclude(value="").values_list("question", "value"))
+        said = [
+            replies[own.name] if own.kind == "text" else f"[{own.text}] {replies[own.name]} of {own.steps}"
+            for own in study.questions("end")
+            if own.name in replies
+        ]
+        if said:
+            found[showing.reader.pseudonym] = "\n\n".join(said)
     return found
 
 
