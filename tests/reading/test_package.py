@@ -537,7 +537,7 @@ def test_a_cut_or_missing_key_is_named(copied: Path) -> None:
     path = copied / "key" / "key.csv"
     content = path.read_bytes()
     path.write_bytes(content[: content.index(b"\n", 900) - 30])
-    with pytest.raises(FoveateError, match=r"key.csv, line \d+: there are not as many cells as columns"):
+    with pytest.raises(FoveateError, match=r"key.csv, line \d+: .*not as many cells as the head"):
         read_key(copied)
     path.write_bytes(content.splitlines(keepends=True)[0])
     with pytest.raises(FoveateError, match="key.csv has no rows"):
@@ -574,8 +574,8 @@ def test_damaged_cases_are_named_with_their_line(copied: Path) -> None:
         (f"{dataset},{name},maybe,{width},{height}", "practice must be yes or no, not 'maybe'"),
         (f"{dataset},{name},{practice},0,{height}", "width must be a whole number"),
         (f"{dataset},{name},{practice},{width},-3", "height must be a whole number"),
-        (f"{dataset},{name},{practice},{width}", "not as many cells as columns"),
-        (f"{dataset},{name},{practice},{width},{height},lesion", "not as many cells as columns"),
+        (f"{dataset},{name},{practice},{width}", "not as many cells as the head"),
+        (f"{dataset},{name},{practice},{width},{height},lesion", "not as many cells as the head"),
         (lines[1], "this name stands further up already"),
     ):
         path.write_text("\n".join([*lines[:3], damaged, *lines[4:]]), encoding="utf-8")

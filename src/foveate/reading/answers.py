@@ -12,6 +12,7 @@ from pathlib import Path
 
 from foveate import runs
 from foveate.errors import FoveateError
+from foveate.reading.csvs import read_columns
 
 NONE = "none"  # the reader finds no heat-map good
 CANNOT_JUDGE = "cannot judge"  # the reader cannot say: the image is poor, or not of their field
@@ -150,23 +151,13 @@ def read_answers(path: Path, models: Sequence[str] | None = None) -> tuple[Answe
 
     Raises FoveateError that names the file, the line and what would be right.
     """
-    try:
-        table = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
-        lines = [(f"{path}, line {table.line_num}", line) for line in table]
-    except OSError as error:
-        raise FoveateError(f"cannot read {path}: {error.strerror or error}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FoveateError(f"{path} is no table of answers: a CSV file with {', '.join(MEANING)} is needed.") from error
-    if lacking := [name for name in MEANING if name not in (table.fieldnames or [])]:
-        raise FoveateError(f"{path}, line 1: there is no column {lacking[0]!r}; it needs {', '.join(MEANING)}.")
+    lines = read_columns(path, list(MEANING))
     rows = [_parsed(line, place) for place, line in lines]
     _check(rows, [place for place, _ in lines], models)
     return tuple(rows)
 
 
 def _parsed(line: dict[str, str], place: str) -> Answer:
-    if None in line or None in line.values():
-        raise FoveateError(f"{place}: the row has not as many cells as the head; put text with commas in quotes.")
     cell = {name: unguarded(line[name]) for name in MEANING}
     if cell["repeat"] not in ("yes", "no"):
         raise FoveateError(f"{place}: repeat {cell['repeat']!r} is not yes or no.")

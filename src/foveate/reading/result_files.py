@@ -12,6 +12,7 @@ from pathlib import Path
 from foveate import runs
 from foveate.errors import FoveateError
 from foveate.reading.answers import clean, guarded, unguarded
+from foveate.reading.csvs import read_columns
 
 SCORES = ("auc", "energy", "pixel_auprc")
 
@@ -149,18 +150,7 @@ def read_times(path: Path, names: Names) -> dict[tuple[str, int], str]:
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
     """The lines of a CSV file with at least these columns: where each stands, and its cells."""
-    try:
-        table = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
-        rows = [(f"{path}, line {table.line_num}", row) for row in table]
-    except OSError as error:
-        raise FoveateError(f"cannot read {path}: {error.strerror or error}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FoveateError(f"{path}: {error}; a CSV file with {', '.join(columns)} is needed.") from error
-    if lacking := [name for name in columns if name not in (table.fieldnames or [])]:
-        raise FoveateError(f"{path}, line 1: there is no column {lacking[0]!r}; it needs {', '.join(columns)}.")
-    for where, row in rows:
-        if None in row or None in row.values():
-            raise FoveateError(f"{where}: the row has not as many cells as the head; put text with commas in quotes.")
+    for where, row in read_columns(path, list(columns)):
         yield where, {name: unguarded(row[name]) for name in columns}
 
 

@@ -14,14 +14,13 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from foveate.errors import FoveateError
+from foveate.reading.csvs import Cells, read_csv
 from foveate.reading.selection import STRATA
 
 CASES, KEY, KEY_TABLE, SEED = "cases.csv", "key", "key.csv", "seed"  # the last two in the folder KEY
 _TRUTH = "truth"  # the column of cases.csv that is there only where readers see the classes
 _NAME = re.compile(r"[0-9a-f]{32}")  # drawn at random, of a case or of a layer
 _RESTORE = "restore the file as it was when the reader study was made"
-
-_Cells = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def read_key(place: Path) -> tuple[KeyRow, ...]:
     return key
 
 
-def _key_row(at: str, cells: _Cells) -> KeyRow:
+def _key_row(at: str, cells: Cells) -> KeyRow:
     if lacking := [column for column in ("dataset", "case", "model") if not cells[column]]:
         raise FoveateError(f"{at}: {lacking[0]} is empty; {_RESTORE}.")
     if cells["stratum"] not in STRATA:
@@ -163,23 +162,13 @@ def read_seed(place: Path) -> int:
     return int(text)
 
 
-def _read(path: Path, columns: Sequence[str], optional: str | None = None) -> list[tuple[str, _Cells]]:
+def _read(path: Path, columns: Sequence[str], optional: str | None = None) -> list[tuple[str, Cells]]:
     """The rows of a table with these columns, the optional one perhaps, each with its place for what is to be said."""
-    try:
-        table = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
-        lines = [(f"{path}, line {table.line_num}", line) for line in table]
-    except OSError as error:
-        raise FoveateError(f"cannot read {path}: {error.strerror or error}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FoveateError(f"{path} is no table: {error}; {_RESTORE}.") from error
-    found = list(table.fieldnames or [])
+    found, lines = read_csv(path, _RESTORE)
     if found not in (list(columns), [name for name in columns if name != optional]):
         raise FoveateError(f"{path}, line 1: the columns must be {', '.join(columns)}; {_RESTORE}.")
     if not lines:
         raise FoveateError(f"{path} has no rows; {_RESTORE}.")
-    for at, line in lines:
-        if None in line or None in line.values():
-            raise FoveateError(f"{at}: there are not as many cells as columns; {_RESTORE}.")
     return lines
 
 
@@ -189,25 +178,25 @@ def _refuse_double(path: Path, values: Sequence[object], what: str) -> None:
         raise FoveateError(f"{path}, line {line}: this {what} stands further up already; {_RESTORE}.")
 
 
-def _name(at: str, cells: _Cells, column: str) -> str:
+def _name(at: str, cells: Cells, column: str) -> str:
     if not _NAME.fullmatch(cells[column]):
         raise FoveateError(f"{at}: {column} must be 32 digits of 0 to 9 and a to f; {_RESTORE}.")
     return cells[column]
 
 
-def _practice(at: str, cells: _Cells) -> bool:
+def _practice(at: str, cells: Cells) -> bool:
     if cells["practice"] not in ("yes", "no"):
         raise FoveateError(f"{at}: practice must be yes or no, not {cells['practice']!r}.")
     return cells["practice"] == "yes"
 
 
-def _count(at: str, cells: _Cells, column: str) -> int:
+def _count(at: str, cells: Cells, column: str) -> int:
     if not re.fullmatch("[1-9][0-9]{0,8}", cells[column]):
         raise FoveateError(f"{at}: {column} must be a whole number of 1 or more, not {cells[column]!r}.")
     return int(cells[column])
 
 
-def _score(at: str, cells: _Cells, column: str) -> float | None:
+def _score(at: str, cells: Cells, column: str) -> float | None:
     if not cells[column]:
         return None
     try:

@@ -68,7 +68,10 @@ def for_enrolled(view: View) -> View:
         step = missing_step(request.reader)
         if step and request.headers.get("X-Requested-With") == "fetch":
             return JsonResponse(
-                {"error": _("Something comes first"), "text": _("Load this page again: the study asks something first.")},
+                {
+                    "error": _("Something comes first"),
+                    "text": _("Load this page again: the study asks something first."),
+                },
                 status=409,
             )
         return redirect(step) if step else view(request, *arguments, **named)
