@@ -51,6 +51,12 @@ def run(
     positive: Annotated[
         list[str] | None, typer.Option(metavar="[NAME=]LABEL,...", help="The labels that count as disease.")
     ] = None,
+    each_class: Annotated[
+        bool,
+        typer.Option(
+            "--each-class", help="Train on every label as a class of its own; models are compared by disease."
+        ),
+    ] = False,
     policy: Annotated[
         str | None, typer.Option(help="How to split: clean, paper, shipped, or several: paper,clean.")
     ] = None,
@@ -77,6 +83,7 @@ def run(
         data=data or (),
         masks=masks or (),
         positive=positive or (),
+        each_class=each_class,
         policy=policy,
         pixels=pixels,
         epochs=epochs,

@@ -220,14 +220,15 @@ def _image_counts(study: Study) -> dict[str, int]:
 
 def _class_lines(study: Study) -> list[str]:
     """Which labels would count as disease, where the study does not say."""
-    from foveate.data.classes import chosen_by, two_classes
+    from foveate.data.classes import chosen_by, classes_of
     from foveate.data.sources import read_source
 
     lines = []
     for name, dataset in study.datasets.items():
         if dataset.source and dataset.source != PHANTOM and not dataset.positive:
             labels = sorted({image.label for image in read_source(dataset.source).images})
-            disease = list(two_classes(labels, (), dataset.source))[-1]
+            classes, positives = classes_of(labels, (), dataset.each_class, dataset.source)
+            disease = ", ".join(list(classes)[-positives:])
             tells = chosen_by(labels, ()) == "name"
             why = "by the names of the classes" if tells else "the last in the alphabet: neither name tells"
             lines.append(f"{name}: the positive class (disease) is {disease}, {why}; --positive says otherwise")

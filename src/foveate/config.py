@@ -31,11 +31,12 @@ class _Strict(BaseModel):
 
 
 class Dataset(_Strict):
-    """One collection of images with one question (which of two classes?)."""
+    """One collection of images with one question: diseased or not, told from two classes or from several."""
 
     source: str | None = None  # a folder, or "phantom"
     masks: str | None = None  # a folder of lesion masks that mirrors the folder of images
     positive: tuple[str, ...] = ()  # the labels that count as disease; the others are the other class
+    each_class: bool = False  # train on every label as a class of its own, instead of two
     title: str = ""  # as it stands in the report; the name where empty
     published: Literal["skin", "cxr", "mri", "ct"] | None = None  # the paper's table to stand beside ours
     epochs: Annotated[int, Field(ge=1)] | None = None  # overrides recipe.epochs

@@ -21,6 +21,7 @@ class Overrides:
     data: Sequence[str] = ()  # DIR, or name=DIR
     masks: Sequence[str] = ()  # likewise
     positive: Sequence[str] = ()  # label,label or name=label,label
+    each_class: bool = False
     policy: str | None = None
     pixels: int | None = None
     epochs: int | None = None
@@ -51,6 +52,9 @@ def assemble(name: str | None, overrides: Overrides) -> Study:
             else:
                 entry = value  # made absolute when it is read
             datasets[dataset] = {**(datasets[dataset] or {}), key: entry}
+    if overrides.each_class:
+        for dataset, entry in datasets.items():
+            datasets[dataset] = {**(entry or {}), "each_class": True}
     _apply_scalars(data, datasets, overrides)
     return config.parse_study(data, name or "the study")
 

@@ -17,7 +17,7 @@ import foveate
 from foveate import runs
 from foveate.config import PHANTOM, Study
 from foveate.data.batches import Batches
-from foveate.data.classes import two_classes
+from foveate.data.classes import classes_of
 from foveate.data.prepare import is_prepared, pack_of, prepare, source_of, split_file
 from foveate.data.sources import Source, read_source
 from foveate.errors import FoveateError, UsageError
@@ -107,7 +107,7 @@ def check(study: Study) -> None:
     for dataset in study.datasets.values():
         if dataset.source and dataset.source != PHANTOM:
             source = read_source(dataset.source, dataset.masks)
-            two_classes(list(source.labels), dataset.positive, str(source.folder))
+            classes_of(list(source.labels), dataset.positive, dataset.each_class, str(source.folder))
 
 
 def resolve(study: Study, device: torch.device) -> Study:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from foveate.data.classes import chosen_by, two_classes
+from foveate.data.classes import chosen_by, classes_of, two_classes
 from foveate.errors import UsageError
 
 
@@ -58,3 +58,29 @@ def test_wrong_choices() -> None:
 )
 def test_what_chose_the_positive_class_is_told(names: list[str], positive: list[str], by: str) -> None:
     assert chosen_by(names, positive) == by
+
+
+TUMOURS = ["glioma", "meningioma", "no_tumor", "pituitary"]
+
+
+def test_each_label_a_class_with_the_disease_last() -> None:
+    found, positives = classes_of(TUMOURS, ("pituitary", "glioma"), True, "mri")
+    assert found == {name: [name] for name in ("meningioma", "no_tumor", "glioma", "pituitary")}
+    assert positives == 2
+    found, positives = classes_of(TUMOURS, (), True, "mri")  # what does not sound healthy is disease
+    assert (list(found), positives) == (["no_tumor", "glioma", "meningioma", "pituitary"], 3)
+    assert classes_of(["b", "a"], (), True, "x") == ({"a": ["a"], "b": ["b"]}, 1)
+    assert classes_of(TUMOURS, ("glioma",), False, "x") == (two_classes(TUMOURS, ("glioma",), "x"), 1)
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive", "says"),
+    [
+        (["a", "b", "c"], (), "no name tells which count as disease"),
+        (["a", "b", "c"], ("d",), "has no class 'd'"),
+        (["a", "b", "c"], ("a", "b", "c"), "every class is named positive"),
+    ],
+)
+def test_several_classes_need_a_disease(labels: list[str], positive: tuple[str, ...], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        classes_of(labels, positive, True, "x")

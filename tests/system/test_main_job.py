@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from sklearn.metrics import roc_auc_score
 
 from foveate import load_model, runs
 from foveate.evaluation import choose_threshold
@@ -44,6 +45,34 @@ def weights(out: Path) -> dict[str, bytes]:
 @pytest.fixture
 def images(make_images: MakeImages) -> Path:
     return make_images(normal=20, sick=20)
+
+
+def test_three_classes_to_their_report(make_images: MakeImages, tmp_path: Path) -> None:
+    """A probability for each of them; the models are compared by disease; each class has its AUC and heat-maps."""
+    images = make_images(normal=20, mass=20, nodule=20)
+    foveate("run", "--data", images, "--each-class", *SMALL[:-2], "--device", "cpu", cwd=tmp_path)
+    out = tmp_path / "foveate-images"
+    table = pd.read_csv(out / "runs" / "images" / "resnet18" / "1" / "predictions.csv")
+    names = ["normal", "mass", "nodule"]
+    assert [name for name in table.columns if name.startswith("p_")] == [f"p_{name}" for name in names]
+    assert table[[f"p_{name}" for name in names]].sum(axis=1).tolist() == pytest.approx([1] * len(table))
+    results = pd.read_csv(out / "results.csv").to_dict("records")[0]
+    assert (results["model"], results["repeat"]) == ("resnet18", 1)
+    sick = table["label"] != "normal"
+    assert results["positives"] == sick.sum()
+    assert results["auc"] == pytest.approx(roc_auc_score(sick, table["p_mass"] + table["p_nodule"]))
+    single = [roc_auc_score(table["label"] == name, table[f"p_{name}"]) for name in names]
+    assert results["auc_one_vs_rest"] == pytest.approx(sum(single) / 3)
+    assert [results[f"auc_of_{name}"] for name in names] == pytest.approx(single)
+    top = [names[place] for place in table[[f"p_{name}" for name in names]].to_numpy().argmax(axis=1)]
+    right = [one == other for one, other in zip(top, table["label"], strict=True)]
+    assert results["accuracy_of_classes"] == pytest.approx(sum(right) / len(right))
+    maps = heatmaps.load(out / "runs" / "images" / "resnet18" / "1" / "heatmaps.npz")
+    assert [names[target] for target in maps.target] == table["label"].tolist()
+    page = (out / "report" / "index.html").read_text(encoding="utf-8")
+    assert "The networks tell 3 classes apart" in page
+    assert "mass or nodule" in page
+    assert load_model(out / "runs" / "images" / "resnet18" / "1").classes == tuple(names)
 
 
 def test_a_folder_to_its_report(images: Path, tmp_path: Path) -> None:

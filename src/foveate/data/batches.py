@@ -22,6 +22,7 @@ class Batches:
         self.cases = list(cases)
         self.channels = index.channels
         self.images = torch.from_numpy(pack.pixels[rows]).to(device)
+        self.positives = index.positives  # classes at the end that are disease
         self.labels = torch.tensor([index.labels[row] for row in rows], device=device)
         normalisation = index.normalisation[split]
         self.mean = torch.tensor(normalisation.mean, device=device)

@@ -1,4 +1,4 @@
-"""Which labels make the two classes, and which class is the disease."""
+"""Which labels make the classes, and which classes are the disease."""
 
 from __future__ import annotations
 
@@ -41,10 +41,37 @@ def two_classes(labels: Sequence[str], positive: Sequence[str], source: str) -> 
     return {_name(negative, "negative"): negative, _name(positive, "positive"): sorted(set(positive))}
 
 
+def classes_of(
+    labels: Sequence[str], positive: Sequence[str], each: bool, source: str
+) -> tuple[dict[str, list[str]], int]:
+    """Class name -> the labels it is made of, and how many classes at the end are positive (disease).
+
+    Without `each` there are two, as `two_classes` makes them. With it every label is a class of its own, the
+    positive ones last; where none is named, those that do not sound healthy are positive. Raises UsageError.
+    """
+    if not each:
+        return two_classes(labels, positive, source), 1
+    names = sorted(set(labels))
+    if len(names) == 2:
+        return two_classes(names, positive, source), 1
+    healthy = [name for name in names if _HEALTHY.fullmatch(name)]
+    chosen = list(positive) or ([name for name in names if name not in healthy] if healthy else [])
+    if not chosen:
+        raise UsageError(
+            f"{source} has {len(names)} classes ({', '.join(names)}), and no name tells which count as disease when "
+            f"models are compared: name them, such as --positive {','.join(names[1:])}"
+        )
+    two_classes(names, chosen, source)  # refuses what does not exist, and all of them
+    ordered = [*(name for name in names if name not in chosen), *(name for name in names if name in chosen)]
+    return {name: [name] for name in ordered}, len(set(chosen))
+
+
 def chosen_by(names: Sequence[str], positive: Sequence[str]) -> str:
     """What made the positive class positive: the "study", the "name" of a class, or the "alphabet"."""
     if positive:
         return "study"
+    if len(names) > 2:
+        return "name"
     return "name" if _named_diseased(names) else "alphabet"
 
 

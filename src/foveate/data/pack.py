@@ -27,7 +27,8 @@ class PackIndex(BaseModel):
 
     cases: list[str]  # case id of each row
     labels: list[int]  # class index of each row
-    classes: list[str]  # names; with two classes the positive one is the last
+    classes: list[str]  # names, the positive ones (disease) last
+    positives: int = 1  # how many of them are positive
     pixels: int  # side of the square images
     fit: str
     channels: int  # what the network sees; a grey pack (one channel on disk) is repeated to it

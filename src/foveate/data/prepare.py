@@ -18,7 +18,7 @@ from foveate import runs
 from foveate.config import PHANTOM, Dataset, Images, Study
 from foveate.data import split as splits
 from foveate.data.audit import Duplicates, audit, find_duplicates
-from foveate.data.classes import chosen_by, two_classes
+from foveate.data.classes import chosen_by, classes_of
 from foveate.data.decoders import UnreadableImageError, as_channels, decode, quiet_pillow, square
 from foveate.data.pack import Pack, PackIndex, narrow_to_grey, normalisation, write_header, write_masks
 from foveate.data.phantom import write_phantom
@@ -96,7 +96,8 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
     pixels_file = place / "pack" / "pixels.npy"
     images, packed, unreadable = _write_pixels(pixels_file, source, study, advance)
 
-    classes = two_classes([image.label for image in images], dataset.positive, str(source.folder))
+    labels = [image.label for image in images]
+    classes, positives = classes_of(labels, dataset.positive, dataset.each_class, str(source.folder))
     class_of = {label: name for name, labels in classes.items() for label in labels}
     manifest = _manifest(images, packed)
     duplicates = find_duplicates(list(manifest["pixel_hash"]), [class_of[image.label] for image in images])
@@ -106,10 +107,11 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
         rows = [row for row, own in enumerate(part) if own]
         table = pd.DataFrame({"case": manifest["case"].iloc[rows], "part": [part[row] for row in rows]})
         runs.write_text(place / name, table.to_csv(index=False))
-    cases, labels = list(manifest["case"]), [image.label for image in images]
+    cases = list(manifest["case"])
     masks = {case: own.mask for case, own in zip(cases, packed, strict=True) if own.mask is not None and own.mask.any()}
     patients = [image.patient for image in images]
     facts = audit(source, labels, patients, classes, duplicates, parts["split.csv"], subject.policy)
+    facts["positives"] = list(classes)[-positives:]
     facts["positive_chosen_by"] = chosen_by(sorted(set(labels)), dataset.positive)
     facts["unreadable"] = [list(entry) for entry in unreadable]
     facts["masks"] = len(masks)
@@ -120,6 +122,7 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
         cases=cases,
         labels=[names.index(class_of[label]) for label in labels],
         classes=names,
+        positives=positives,
         pixels=study.images.pixels,
         fit=study.images.fit,
         channels=study.images.channels,

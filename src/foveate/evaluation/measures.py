@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from foveate.evaluation import calibration, metrics, thresholds
 from foveate.evaluation.delong import auc_interval
 from foveate.evaluation.results import Estimate, Undefined
-from foveate.evaluation.scores import RunScores
+from foveate.evaluation.scores import RunScores, Several
 from foveate.evaluation.thresholds import Rule
 
 SPECIFICITIES = (0.90, 0.95)
@@ -52,6 +52,8 @@ def run_measures(
     for threshold, calls in _calls(run, rule):
         for population in (None, prevalence) if prevalence is not None else (None,):
             found += _decisions(run, threshold, calls, population, confidence)
+    if run.several is not None:
+        found += _by_class(run, run.several, confidence)
     if run.probabilities:
         for population in (None, prevalence) if prevalence is not None else (None,):
             for name, score in (("brier", calibration.brier), ("log_loss", calibration.log_loss)):
@@ -59,6 +61,18 @@ def run_measures(
             error = calibration.calibration_error(run.labels, run.scores, prevalence=population)
             found.append(_measure("calibration_error", error, prevalence=population))
     return found
+
+
+def _by_class(run: RunScores, several: Several, confidence: float) -> Iterator[Measure]:
+    """How well each class is told from the others, and how often the most probable one is right."""
+    yield _measure("auc_one_vs_rest", metrics.multiclass_auc(several.labels, several.probabilities))
+    for number, name in enumerate(several.classes):
+        own = auc_interval(
+            several.labels == number, several.probabilities[:, number], confidence, patients=run.patients
+        )
+        yield _measure(f"auc_of_{name}", own)
+    right = several.probabilities.argmax(1) == several.labels
+    yield _measure("accuracy_of_classes", thresholds.wilson(int(right.sum()), len(right), confidence))
 
 
 def _calls(run: RunScores, rule: Rule) -> Iterator[tuple[str, NDArray[np.bool_] | Undefined]]:

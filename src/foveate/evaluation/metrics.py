@@ -73,6 +73,14 @@ def multiclass_auc(
     return float(np.mean([auc(truth[of] == one, values[of, one]) for (one, _), of in zip(pairs, kept, strict=True)]))
 
 
+def disease(
+    labels: NDArray[np.int64], probabilities: NDArray[np.float64], positives: int
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Whether each case is diseased, and its score: the sum of the probabilities of the last `positives` classes."""
+    first = probabilities.shape[1] - positives
+    return labels >= first, probabilities[:, first:].sum(1)
+
+
 def softmax(logits: ArrayLike) -> NDArray[np.float64]:
     """(n, classes) logits -> probabilities, float64."""
     values = np.asarray(logits, dtype=np.float64)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from foveate.data.batches import Batches
 from foveate.errors import FoveateError
-from foveate.evaluation.metrics import auc, softmax
+from foveate.evaluation.metrics import auc, disease, softmax
 from foveate.evaluation.results import Undefined
 from foveate.models.resnet import ResNet
 
@@ -51,7 +51,7 @@ def predict(
 
 
 def validation_auc(model: ResNet, data: Batches, precision: str) -> float:
-    """AUC of the last class, to watch a training; NaN where it is undefined."""
+    """AUC of disease, to watch a training; NaN where it is undefined."""
     logits, _ = predict(model, data, precision=precision)
-    value = auc(data.labels.cpu().numpy() == logits.shape[1] - 1, softmax(logits)[:, -1])
+    value = auc(*disease(data.labels.cpu().numpy(), softmax(logits), data.positives))
     return float("nan") if isinstance(value, Undefined) else value

@@ -11,14 +11,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from foveate import runs
 from foveate.data.classes import chosen_by, two_classes
 from foveate.errors import FoveateError
+from foveate.evaluation.metrics import disease
 from foveate.runs import Run, StudyFolder
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 COLUMNS = ("case", "label", "model", "repeat", "score")
 TUNING = "tuning.csv"  # a run's predictions on the tuning part, where a study has one
+
+
+@dataclass(frozen=True)
+class Several:
+    """What a run of more than two classes says of each."""
+
+    classes: tuple[str, ...]
+    labels: NDArray[np.int64]  # (n,) index into classes
+    probabilities: Floats  # (n, k)
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,7 @@ class RunScores:
     patients: NDArray[np.str_] | None = None  # (n,); None where they are not known
     tuning: tuple[Bools, Floats] | None = None  # labels and scores of other cases, to choose a threshold on
     probabilities: bool = True  # whether the scores are probabilities of disease
+    several: Several | None = None  # of more than two classes
 
 
 def of_study(folder: StudyFolder, evaluated: Sequence[Run]) -> list[RunScores]:
@@ -41,26 +53,35 @@ def of_study(folder: StudyFolder, evaluated: Sequence[Run]) -> list[RunScores]:
     found = []
     for run in evaluated:
         place = folder.run(run)
-        cases, labels, scores = _predictions(place / "predictions.csv")
+        positives = _positives(place / "run.json")
+        cases, labels, scores, several = _predictions(place / "predictions.csv", positives)
         known = patients[run.subject]
         of = None if known is None else np.array([known.get(case, f"case {case}") for case in cases.tolist()])
-        tuning = _predictions(place / TUNING)[1:] if (place / TUNING).is_file() else None
-        found.append(RunScores(run.model, run.repeat, cases, labels, scores, of, tuning))
+        tuning = _predictions(place / TUNING, positives)[1:3] if (place / TUNING).is_file() else None
+        found.append(RunScores(run.model, run.repeat, cases, labels, scores, of, tuning, several=several))
     return found
 
 
-def _predictions(path: Path) -> tuple[NDArray[np.str_], Bools, Floats]:
-    """Cases, whether they are positive, and their scores; the positive class is the last column."""
+def _positives(record: Path) -> int:
+    """How many classes are disease: one where the record is older than the question."""
+    return int(runs.read_json(record).get("input", {}).get("positives", 1)) if record.is_file() else 1
+
+
+def _predictions(path: Path, positives: int) -> tuple[NDArray[np.str_], Bools, Floats, Several | None]:
+    """Cases, whether they are positive, their scores, and more of several classes; positive classes come last."""
     damaged = FoveateError(f"{path} is damaged: remove it, and foveate evaluate writes it anew.")
     try:
         table = pd.read_csv(path, dtype={"case": str, "label": str}, keep_default_na=False)
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise damaged from error
-    column = str(table.columns[-1])
-    if "case" not in table or "label" not in table or not column.startswith("p_"):
+    columns = [str(name) for name in table.columns if str(name).startswith("p_")]
+    names = [name.removeprefix("p_") for name in columns]
+    if "case" not in table or "label" not in table or len(names) < 2 or not set(table["label"]) <= set(names):
         raise damaged
-    positive = (table["label"] == column.removeprefix("p_")).to_numpy(dtype=bool)
-    return table["case"].to_numpy(dtype=str), positive, table[column].to_numpy(dtype=np.float64)
+    labels = np.array([names.index(label) for label in table["label"]], dtype=np.int64)
+    probabilities = table[columns].to_numpy(dtype=np.float64)
+    several = Several(tuple(names), labels, probabilities) if len(names) > 2 else None
+    return table["case"].to_numpy(dtype=str), *disease(labels, probabilities, positives), several
 
 
 def _patients(manifest: Path) -> dict[str, str] | None:

@@ -21,7 +21,7 @@ from foveate.data.pack import Pack
 from foveate.data.prepare import pack_of, split_file
 from foveate.data.split import TRAIN, TUNING, VALIDATION
 from foveate.errors import FoveateError
-from foveate.evaluation.metrics import auc, softmax
+from foveate.evaluation.metrics import auc, disease, softmax
 from foveate.evaluation.predict import predict, validation_auc
 from foveate.evaluation.results import defined
 from foveate.evaluation.scores import TUNING as TUNING_FILE
@@ -109,9 +109,9 @@ def evaluate_run(folder: StudyFolder, run: Run, device: torch.device, advance: A
         text = _predictions(parts[TUNING], TUNING, others.labels.cpu().numpy(), names, tuned)
         runs.write_text(place / TUNING_FILE, text)
     Heatmaps(np.array(cases), labels.astype(np.int64), raw, logits, TAP).save(place / "heatmaps.npz")
-    positive = labels == len(names) - 1
+    positive, scores = disease(labels, probabilities, data.positives)
     metrics = {
-        "auc": defined(auc(positive, probabilities[:, -1])),
+        "auc": defined(auc(positive, scores)),
         "accuracy": float((probabilities.argmax(1) == labels).mean()),
         "cases": len(cases),
         "positives": int(positive.sum()),
@@ -137,7 +137,8 @@ def new_model(folder: StudyFolder, run: Run) -> ResNet:
     """The model of a run before its first step; its initialisation depends on nothing but the run's identity."""
     spec = folder.study.models[run.model]
     generator = torch.Generator().manual_seed(_seeds(folder, run)["initialisation"])
-    model = model_of(spec, folder.study.images.channels, pixels=folder.study.images.pixels, generator=generator)
+    classes = len(pack_of(folder, run.subject).index.classes)
+    model = model_of(spec, folder.study.images.channels, classes, folder.study.images.pixels, generator)
     if spec.weights:
         load_weights(model, spec.weights)
     return model
@@ -178,6 +179,7 @@ def _record(
         "epochs": study.epochs(run.subject.dataset),
         "input": {
             "classes": index.classes,
+            "positives": index.positives,
             "pixels": index.pixels,
             "fit": index.fit,
             "channels": index.channels,

@@ -103,7 +103,7 @@ class _Card:
 
     def details(self) -> list[str]:
         classes = " and ".join(map(_plain, self.audit.get("classes", {}))) or "not known: audit.json is missing"
-        positive = _plain((list(self.audit.get("classes", {})) or [""])[-1])
+        positive = _plain(words.positive_classes(self.audit))
         images = self.study.images
         kind = "grey" if images.channels == 1 else "three-channel"
         facts = {

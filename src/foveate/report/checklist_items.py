@@ -69,7 +69,7 @@ def _images(d: Draft) -> None:
 def _labels(d: Draft) -> None:
     d.section = "Methods: reference standard"
     guessed = [subject.name for subject, audit in d.audits.items() if audit.get("positive_chosen_by") != "study"]
-    positive = (f"positive is {list(audit.get('classes') or ['not known'])[-1]}" for audit in d.audits.values())
+    positive = (f"positive is {words.positive_classes(audit) or 'not known'}" for audit in d.audits.values())
     d.show("What counts as disease", "TS", f"As the study says: {d.each(positive)}", d.audit_files,
            f"The study does not name the positive class of {words.listed(guessed)}: check which it is, and name it.",
            where=not guessed)

@@ -13,6 +13,8 @@ from foveate.report.words import sentence
 
 # Column of results.csv -> its name for people, and whether it is a share that is shown in per cent.
 MEASURES = {
+    "auc_one_vs_rest": ("AUC, mean of each class against the rest", True),
+    "accuracy_of_classes": ("Accuracy over all classes", True),
     "average_precision": ("Average precision", True),
     "sensitivity_at_90_specificity": ("Sensitivity at 90 % specificity", True),
     "sensitivity_at_95_specificity": ("Sensitivity at 95 % specificity", True),

@@ -152,19 +152,30 @@ def policy(subject: Subject, study: Study, patients: int | None) -> str:
             )
 
 
+def positive_classes(audit: Mapping[str, Any]) -> str:
+    """The classes that count as disease, as words; '' where the audit is missing."""
+    names = list(audit.get("classes") or {})
+    return " or ".join(audit.get("positives") or names[-1:])
+
+
 def data_facts(audit: Mapping[str, Any]) -> list[str]:
     """What the audit found, as sentences without any file's name."""
     labels, classes = audit.get("labels", {}), audit.get("classes", {})
     found = listed([f"{count:,} {label}" for label, count in labels.items()])
     facts = [f"The source holds {amount(audit['images'], 'image')} ({found}); {audit['used']:,} were used."]
     merged = [f"“{name}” stands for {listed(of)}" for name, of in classes.items() if list(of) != [name]]
-    positive = list(classes)[-1] if classes else ""
+    positive = positive_classes(audit)
     chosen = "as the study says"
     if audit.get("positive_chosen_by") == "name":
         chosen = "by the names of the classes: please check"
     elif audit.get("positive_chosen_by") == "alphabet":
         chosen = "the last in the alphabet, since neither name tells: please check"
     facts.append("; ".join([*merged, f"the disease, that is the positive class, is “{positive}” ({chosen})"]) + ".")
+    if len(classes) > 2:
+        facts.append(
+            f"The networks tell {len(classes)} classes apart; models are compared by disease against the rest, with "
+            "the sum of the probabilities of the positive classes as the score."
+        )
     fewest = min(audit.get("parts", {}).get("validation", {}).values(), default=FEW)
     if fewest < FEW:
         facts.append(
