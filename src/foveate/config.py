@@ -16,6 +16,10 @@ from foveate.errors import UsageError
 Policy = Literal["paper", "shipped", "clean"]
 Precision = Literal["auto", "float32", "bfloat16"]
 PHANTOM = "phantom"  # the data-set source that is built in
+Augmentation = Literal[
+    "flip", "shift", "vertical_flip", "rotation", "scale", "translation", "brightness", "contrast", "standard"
+]
+STANDARD: tuple[Augmentation, ...] = ("flip", "rotation", "scale", "translation", "brightness", "contrast")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
@@ -90,14 +94,19 @@ class Recipe(_Strict):
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     decay_at: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.3, 0.6, 0.9)
     decay_factor: Annotated[float, Field(gt=0, le=1)] = 0.1
-    augmentation: tuple[Literal["flip", "shift"], ...] = ()
+    augmentation: tuple[Augmentation, ...] = ()  # "standard" is resolved to what it stands for
     report_epoch: Literal["last", "best"] = "last"  # "best" looks at the validation part: optimistic
     curve_points: Annotated[int, Field(ge=0)] = 10  # epochs at which the validation AUC is measured, to watch
 
     @field_validator("augmentation", mode="before")
     @classmethod
-    def _none_is_empty(cls, value: Any) -> Any:
-        return () if value in (None, "none") else value
+    def _one_name_is_a_list_of_one(cls, value: Any) -> Any:
+        return () if value in (None, "none") else (value,) if isinstance(value, str) else value
+
+    @field_validator("augmentation")
+    @classmethod
+    def _standard_is_resolved(cls, value: tuple[Augmentation, ...]) -> tuple[Augmentation, ...]:
+        return tuple(name for given in value for name in (STANDARD if given == "standard" else (given,)))
 
 
 class Evaluation(_Strict):
@@ -117,7 +126,7 @@ class Study(_Strict):
     question: str = "Does self-attention help on these images, and where do the networks look?"
     seed: Annotated[int, Field(ge=0)] = 0
     repeats: Annotated[int, Field(ge=1)] = 3
-    repeats_differ_in: Literal["seeds", "split"] = "seeds"
+    repeats_differ_in: Literal["seeds", "split", "folds", "sites"] = "seeds"
     policies: Annotated[tuple[Policy, ...], Field(min_length=1)] = ("clean",)
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     skip_unreadable: bool = False
@@ -156,6 +165,11 @@ class Study(_Strict):
         for policy in self.policies:
             if self.policies.count(policy) > 1:
                 raise ValueError(f"the policy {policy!r} is named twice")
+        if self.repeats_differ_in in ("folds", "sites"):
+            if self.repeats < 2:
+                raise ValueError(f"repeats: {self.repeats_differ_in} need two repeats at least, one for each split")
+            if "shipped" in self.policies:
+                raise ValueError(f"repeats_differ_in: {self.repeats_differ_in} makes splits, 'shipped' has its own")
         return self
 
     @property

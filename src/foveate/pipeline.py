@@ -16,9 +16,10 @@ import torch
 import foveate
 from foveate import runs
 from foveate.config import PHANTOM, Study
+from foveate.data import freshness
 from foveate.data.batches import Batches
 from foveate.data.classes import classes_of
-from foveate.data.prepare import is_prepared, pack_of, prepare, source_of, split_file
+from foveate.data.prepare import has_source, is_prepared, pack_of, prepare, source_of, split_file
 from foveate.data.sources import Source, read_source
 from foveate.errors import FoveateError, UsageError
 from foveate.evaluation.scores import TUNING
@@ -121,7 +122,10 @@ def resolve(study: Study, device: torch.device) -> Study:
 
 
 def prepare_data(folder: StudyFolder, progress: Progress) -> None:
-    """The data stage of every data set."""
+    """The data stage of every data set; those that were read before are compared with their source, if it is here."""
+    for subject in runs.subjects(folder.study):
+        if is_prepared(folder, subject) and has_source(folder, subject):
+            freshness.refuse_changed(folder.data(subject), source_of(folder, subject))
     pending: list[tuple[Subject, Source]] = [
         (subject, source_of(folder, subject))
         for subject in runs.subjects(folder.study)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foveate.data.split import grouped_hold_out, hold_out, shipped
+from foveate.data.split import folds, grouped_hold_out, hold_out, shipped, sites
 from foveate.errors import FoveateError
 
 
@@ -64,3 +64,53 @@ def test_shipped() -> None:
         shipped([*both[:5], ""], labels)
     with pytest.raises(FoveateError, match="validation part has no image of the class a"):
         shipped(["train", "train", "train", "test", "train", "test"], labels)
+
+
+@given(count=st.integers(2, 6), seed=st.integers(0, 2**62))
+@settings(max_examples=20, deadline=None)
+def test_in_folds_every_image_validates_once(count: int, seed: int) -> None:
+    labels = ["a"] * 31 + ["b"] * 17
+    found = folds(labels, None, count, seed)
+    assert len(found) == count
+    for row in range(48):
+        assert [parts[row] for parts in found].count("validation") == 1
+    for parts in found:
+        for label, size in (("a", 31), ("b", 17)):
+            held = sum(own == label and part == "validation" for own, part in zip(labels, parts, strict=True))
+            assert held in (size // count, size // count + 1)
+    assert found == folds(labels, None, count, seed)
+
+
+def test_folds_keep_patients_together() -> None:
+    patients = [f"P{number // 4}" for number in range(80)]
+    labels = ["a" if number // 4 % 2 else "b" for number in range(80)]
+    for parts in folds(labels, patients, 5, 1):
+        sides = {part: {p for p, own in zip(patients, parts, strict=True) if own == part} for part in set(parts)}
+        assert not sides["train"] & sides["validation"]
+    with pytest.raises(FoveateError, match=r"the class a has 10 patients: 11 folds need at least 11"):
+        folds(labels, patients, 11, 1)
+    with pytest.raises(FoveateError, match=r"the class b has 2 images: 3 folds need"):
+        folds(["a", "a", "a", "b", "b"], None, 3, 1)
+
+
+def test_sites_are_left_out_one_by_one() -> None:
+    labels = ["a", "b"] * 4
+    assert sites(labels, ["x", "x", "y", "y", "x", "x", "z", "z"], 3) == [
+        ["validation", "validation", "train", "train", "validation", "validation", "train", "train"],
+        ["train", "train", "validation", "validation", "train", "train", "train", "train"],
+        ["train", "train", "train", "train", "train", "train", "validation", "validation"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("site", "count", "says"),
+    [
+        (["x", "", "y", "y"], 2, "1 of 4 images have no site"),
+        (["x", "x", "y", "y"], 3, r"there are 2 sites \(x, y\).*--repeats 2, not 3"),
+        (["x", "x", "x", "x"], 2, "all images are of one site"),
+        (["x", "y", "x", "y"], 2, "without the site x there is no image of the class a"),
+    ],
+)
+def test_sites_that_cannot_be_left_out(site: list[str], count: int, says: str) -> None:
+    with pytest.raises(FoveateError, match=says):
+        sites(["a", "b", "a", "b"], site, count)

@@ -173,3 +173,12 @@ def test_full_and_read_only_disks(images: Path, tmp_path: Path, small_disk: Path
         assert "Read-only file system" in message
     finally:
         subprocess.run(["umount", str(small_disk)], check=True)
+
+
+def test_images_that_changed_since_the_study_read_them(make_images: MakeImages, tmp_path: Path) -> None:
+    images = make_images(normal=12, sick=12)
+    asked = ("run", "--data", images, "--pixels", 40, "--epochs", 1, "--repeats", 1, "--models", "resnet18")
+    foveate(*asked, cwd=tmp_path)
+    (images / "sick" / "3.png").unlink()
+    ended = foveate("run", tmp_path / "foveate-images", status=1)
+    assert "sick/3.png was removed since" in ended.stderr

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from foveate import runs
 from foveate.config import PHANTOM, Dataset, Images, Study
+from foveate.data import freshness
 from foveate.data import split as splits
 from foveate.data.audit import Duplicates, audit, find_duplicates
 from foveate.data.classes import chosen_by, classes_of
@@ -66,6 +67,12 @@ def is_prepared(folder: StudyFolder, subject: Subject) -> bool:
     return (folder.data(subject) / "pack" / "index.json").is_file()
 
 
+def has_source(folder: StudyFolder, subject: Subject) -> bool:
+    """Whether the images lie where the study says: on another machine they may not, and are not needed any more."""
+    source = folder.study.datasets[subject.dataset].source
+    return source is not None and source != PHANTOM and Path(source).exists()
+
+
 def source_of(folder: StudyFolder, subject: Subject) -> Source:
     """List a data set's images without opening them; the phantom's are made first. Raises FoveateError."""
     dataset = folder.study.datasets[subject.dataset]
@@ -94,6 +101,7 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
     study, place = folder.study, folder.data(subject)
     dataset = study.datasets[subject.dataset]
     pixels_file = place / "pack" / "pixels.npy"
+    files = freshness.listing(source)
     images, packed, unreadable = _write_pixels(pixels_file, source, study, advance)
 
     labels = [image.label for image in images]
@@ -135,6 +143,7 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
         masks=write_masks(place / "pack" / "masks.npy", masks),
         fingerprint=runs.fingerprint([place / "manifest.csv", *(place / name for name in parts), pixels_file], classes),
     )
+    runs.write_json(place / "pack" / freshness.FILES, files)
     runs.write_text(place / "pack" / "index.json", index.model_dump_json() + "\n")
 
 
@@ -243,6 +252,9 @@ def _split_all(
     absent = set(class_of.values()) - set(labels)
     if absent:
         raise FoveateError(f"no image of the class {min(absent)} is left once duplicates are removed.")
+    whole = _several(study, subject, [images[row] for row in kept], labels)
+    if whole is not None:
+        return {split_file(study, repeat): _spread(parts, kept, len(images)) for repeat, parts in enumerate(whole, 1)}
     files: dict[str, list[str]] = {}
     for repeat in range(1, study.repeats + 1):
         name = split_file(study, repeat)
@@ -256,11 +268,30 @@ def _split_all(
             parts = splits.grouped_hold_out(labels, patients, study.validation_fraction, seed)
         else:
             parts = splits.hold_out(labels, study.validation_fraction, seed)
-        whole = [""] * len(images)
-        for row, part in zip(kept, parts, strict=True):
-            whole[row] = part
-        files[name] = whole
+        files[name] = _spread(parts, kept, len(images))
     return files
+
+
+def _several(
+    study: Study, subject: Subject, images: Sequence[SourceImage], labels: Sequence[str]
+) -> list[list[str]] | None:
+    """The splits of all repeats where they belong together: folds, or one for each site."""
+    if study.repeats_differ_in == "sites":
+        return splits.sites(labels, [image.site for image in images], study.repeats)
+    if study.repeats_differ_in != "folds":
+        return None
+    patients = [image.patient for image in images]
+    grouped = patients if subject.policy == "clean" and any(patients) else None
+    seed = runs.derive_seed(study.seed, subject.dataset, subject.policy, "split")
+    return splits.folds(labels, grouped, study.repeats, seed)
+
+
+def _spread(parts: Sequence[str], kept: Sequence[int], count: int) -> list[str]:
+    """The parts of the kept rows among all rows; '' for the others."""
+    whole = [""] * count
+    for row, part in zip(kept, parts, strict=True):
+        whole[row] = part
+    return whole
 
 
 def pack_of(folder: StudyFolder, subject: Subject) -> Pack:

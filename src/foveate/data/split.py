@@ -1,4 +1,4 @@
-"""Which images train and which validate: 80/20 by a policy, the same for every model of a study."""
+"""Which images train and which validate: by a policy, the same for every model of a study."""
 
 from __future__ import annotations
 
@@ -50,6 +50,56 @@ def grouped_hold_out(labels: Sequence[str], groups: Sequence[str], fraction: flo
     parts: NDArray[np.object_] = np.full(len(own), TRAIN, dtype=object)
     parts[validation] = VALIDATION
     return [str(part) for part in parts]
+
+
+def folds(labels: Sequence[str], groups: Sequence[str] | None, count: int, seed: int) -> list[list[str]]:
+    """`count` splits in which every image validates once: of every class, and where `groups` are given whole groups.
+
+    Raises FoveateError where a class has fewer images, or images of fewer groups, than there are folds.
+    """
+    own = [group or f"\0{row}" for row, group in enumerate(groups or [""] * len(labels))]
+    for label in sorted(set(labels)):
+        known = len({group for group, name in zip(own, labels, strict=True) if name == label})
+        if known < count:
+            what = "images" if groups is None else "patients"
+            raise FoveateError(
+                f"the class {label} has {known} {what}: {count} folds need at least {count}. Ask for fewer --repeats."
+            )
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed % 2**32)
+    found = []
+    for _, validation in splitter.split(np.zeros(len(own)), np.asarray(labels), np.asarray(own)):
+        parts: NDArray[np.object_] = np.full(len(own), TRAIN, dtype=object)
+        parts[validation] = VALIDATION
+        found.append([str(part) for part in parts])
+    return found
+
+
+def sites(labels: Sequence[str], site: Sequence[str], count: int) -> list[list[str]]:
+    """A split for each site, sorted by name: its images validate, all others train.
+
+    Raises FoveateError where images have no site, there are not `count` sites, or a part lacks a class.
+    """
+    without = sum(not name for name in site)
+    if without:
+        raise FoveateError(f"{without} of {len(site)} images have no site: name it for each, in the table's column.")
+    names = sorted(set(site))
+    if len(names) != count or count < 2:
+        raise FoveateError(
+            f"there are {len(names)} sites ({', '.join(names)}), and each is left out in one run: "
+            f"ask for --repeats {len(names)}, not {count}."
+            if len(names) > 1
+            else f"all images are of one site ({names[0]}): leaving it out leaves nothing to train on."
+        )
+    found = []
+    for name in names:
+        parts = [VALIDATION if own == name else TRAIN for own in site]
+        for part in (TRAIN, VALIDATION):
+            absent = set(labels) - {label for label, own in zip(labels, parts, strict=True) if own == part}
+            if absent:
+                where = f"the site {name} has" if part == VALIDATION else f"without the site {name} there is"
+                raise FoveateError(f"{where} no image of the class {min(absent)}: leave that site out of the data.")
+        found.append(parts)
+    return found
 
 
 def shipped(splits: Sequence[str], labels: Sequence[str]) -> list[str]:

@@ -125,7 +125,6 @@ def _blocks(study: Study) -> list[Assumption]:
 
 def _training(study: Study) -> list[Assumption]:
     last = study.recipe.report_epoch == "last"
-    seeds = study.repeats_differ_in == "seeds"
     return [
         Assumption(
             "He initialisation",
@@ -142,7 +141,12 @@ def _training(study: Study) -> list[Assumption]:
         ),
         Assumption(
             "Tests 1, 2, 3",
-            "The same split, other seeds." if seeds else "Another split and other seeds each.",
+            {
+                "seeds": "The same split, other seeds.",
+                "split": "Another split and other seeds each.",
+                "folds": "One fold of the images each, and other seeds.",
+                "sites": "One site each, left out of training, and other seeds.",
+            }[study.repeats_differ_in],
             "The paper does not say in what its three tests differ.",
             "repeats_differ_in",
         ),

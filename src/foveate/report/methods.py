@@ -90,15 +90,22 @@ def _split(study: Study, policy: str, audits: dict[Subject, dict[str, Any]]) -> 
     parts = f"{100 - share:g} % for training{training} and {share:g} % for validation{validation}"
     anew = ", anew for each repeat" if study.repeats_differ_in == "split" else ""
     text = f"images were split at random within classes, {parts}{anew}"
+    if study.repeats_differ_in == "folds":
+        text = f"images were divided at random within classes into {study.repeats} folds, each of which validated once"
+    elif study.repeats_differ_in == "sites":
+        text = f"each of the {study.repeats} sites was left out of training in turn, and validated"
     if policy == "shipped":
         text = f"the archive’s own split into training{training} and validation images{validation} was kept"
     elif policy == "paper":
         text += ", regardless of copies and patients"
     elif own:
         known = [subject.name for subject, audit in own.items() if audit.get("patients")]
-        if known:
+        if known and study.repeats_differ_in != "sites":
             among = "" if len(known) == len(own) else f" (in {listed(known)})"
-            text = f"images were split at random, about {parts}{anew}, with each patient’s in one part{among}"
+            text = f"images were split at random, about {parts}{anew}"
+            if study.repeats_differ_in == "folds":
+                text = f"images were divided at random into {study.repeats} folds, each of which validated once"
+            text += f", with each patient’s in one part{among}"
         elif any(study.datasets[subject.dataset].source != PHANTOM for subject in own):
             text += "; which images were of one patient was not known"
         removed = sum(audit["duplicates"]["removed"] for audit in own.values())
@@ -169,7 +176,11 @@ def training(study: Study, subjects: Sequence[Subject]) -> str:
 def _repeats(study: Study, records: Sequence[dict[str, Any]], missing: int) -> str:
     count = {1: "once", 2: "twice"}.get(study.repeats, f"{words.word(study.repeats)} times")
     same = study.repeats_differ_in == "seeds" or study.policies == ("shipped",)
-    differ = "the same split with different seeds" if same else "different random splits"
+    differ = {
+        "split": "different random splits",
+        "folds": f"{study.repeats} folds, each validating once",
+        "sites": "the other sites, each site validating once",
+    }.get("" if same else study.repeats_differ_in, "the same split with different seeds")
     text = f"each model was {'to be ' if missing else ''}trained {count}" + (
         f" on {differ}" if study.repeats > 1 else ""
     )

@@ -132,6 +132,14 @@ def localisation_meaning(rows: Sequence[Localisation]) -> str:
 def policy(subject: Subject, study: Study, patients: int | None) -> str:
     """How the images were split, in words."""
     share = f"{100 - 100 * study.validation_fraction:g} % for training and {100 * study.validation_fraction:g} %"
+    if study.repeats_differ_in == "folds":
+        share = f"into {study.repeats} folds, each of which is used once"
+    elif study.repeats_differ_in == "sites":
+        return (
+            f"Each of the {study.repeats} sites was left out of training in one run and used for validation: the runs "
+            "say how well networks work at a hospital that they have not seen."
+            + (" Duplicates were removed first." if subject.policy == "clean" else "")
+        )
     match subject.policy:
         case "paper":
             return (
