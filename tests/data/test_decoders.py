@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +13,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from pydicom.data import get_testdata_file
 
-from foveate.data.decoders import UnreadableImageError, as_channels, decode, quiet_pillow, square
+from foveate.data.decoders import (
+    EXTENSIONS,
+    UnreadableImageError,
+    as_channels,
+    decode,
+    extension,
+    is_image,
+    quiet_pillow,
+    robust_range,
+    scale,
+    square,
+)
 
 
 def gradient(height: int = 20, width: int = 30) -> np.ndarray:
@@ -147,11 +163,123 @@ def test_tiny_and_huge(tmp_path: Path) -> None:
         decode(tmp_path / "c.png")
 
 
-def test_several_frames(tmp_path: Path) -> None:
-    frames = [Image.new("L", (20, 20), value) for value in (0, 255)]
-    frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
-    with pytest.raises(UnreadableImageError, match="holds 2 pictures"):
-        decode(tmp_path / "a.tif")
+@pytest.mark.parametrize("name", ["a.tif", "a.gif"])
+def test_several_frames(tmp_path: Path, name: str) -> None:
+    frames = [Image.new("L", (20, 20), value) for value in (0, 100, 255)]
+    frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+    with pytest.raises(UnreadableImageError, match="holds 3 pictures, one a file is needed"):
+        decode(tmp_path / name)
+    assert [int(decode(tmp_path / name, frame).pixels[7, 7]) for frame in range(3)] == [0, 100, 255]
+    for outside in (3, -1):
+        with pytest.raises(UnreadableImageError, match=f"holds 3 pictures, none with the number {outside}"):
+            decode(tmp_path / name, outside)
+
+
+def test_pages_of_different_size_are_checked_each(tmp_path: Path) -> None:
+    Image.new("L", (20, 30)).save(tmp_path / "a.tif", save_all=True, append_images=[Image.new("L", (40, 25))])
+    image = decode(tmp_path / "a.tif", 1)
+    assert (image.width, image.height) == (40, 25)
+    Image.new("L", (20, 30)).save(tmp_path / "b.tif", save_all=True, append_images=[Image.new("L", (2, 2))])
+    with pytest.raises(UnreadableImageError, match="2 x 2 pixels"):
+        decode(tmp_path / "b.tif", 1)
+
+
+def test_the_only_frame_has_the_number_0(tmp_path: Path) -> None:
+    Image.fromarray(gradient()).save(tmp_path / "a.png")
+    assert np.array_equal(decode(tmp_path / "a.png", 0).pixels, gradient())
+    with pytest.raises(UnreadableImageError, match="holds 1 picture, none with the number 1"):
+        decode(tmp_path / "a.png", 1)
+
+
+def test_first_of_an_mpo_unless_another_is_wanted(tmp_path: Path) -> None:
+    frames = [Image.new("L", (20, 20), value) for value in (50, 200)]
+    frames[0].save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=frames[1:])
+    assert decode(tmp_path / "a.jpg").format == "MPO"
+    assert [int(decode(tmp_path / "a.jpg", frame).pixels[7, 7]) for frame in (None, 0, 1)] == [50, 50, 200]
+
+
+def shipped(name: str) -> Path:
+    found = get_testdata_file(name, download=False)
+    assert isinstance(found, str)
+    return Path(found)
+
+
+@pytest.mark.parametrize("name", ["a.dcm", "a.DCM", "a.dicom", "a.IMA", "IM0001", "1.2.840.113619.2.55"])
+def test_dicom_by_its_name_or_its_beginning(tmp_path: Path, name: str) -> None:
+    shutil.copy(shipped("MR_small.dcm"), tmp_path / name)
+    image = decode(tmp_path / name)
+    assert (image.width, image.height, image.mode, image.format) == (64, 64, "MONOCHROME2", "DICOM")
+    assert is_image(tmp_path / name)
+
+
+def test_frames_of_dicom() -> None:
+    path = shipped("SC_rgb_rle_2frame.dcm")
+    with pytest.raises(UnreadableImageError, match="holds 2 pictures, one a file is needed"):
+        decode(path)
+    assert decode(path, 0).pixel_hash == decode(shipped("SC_rgb_rle.dcm")).pixel_hash != decode(path, 1).pixel_hash
+
+
+def test_what_is_no_dicom_by_that_name(tmp_path: Path) -> None:
+    Image.fromarray(gradient()).save(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / "a.dcm")
+    with pytest.raises(UnreadableImageError, match="is not DICOM"):
+        decode(tmp_path / "a.dcm")
+
+
+def test_the_name_decides_where_a_file_begins_as_dicom_by_chance(tmp_path: Path) -> None:
+    """TIFF and DICOM at once even is allowed (PS3.10 7.1)."""
+    text = PngInfo()
+    text.add_text("of", "DICM" * 30)
+    Image.fromarray(gradient()).save(tmp_path / "a.png", pnginfo=text)
+    assert (tmp_path / "a.png").read_bytes()[128:132] == b"DICM"
+    assert decode(tmp_path / "a.png").format == "PNG"
+
+
+def test_extension_and_is_image(tmp_path: Path) -> None:
+    assert extension(Path("x/scan.T1.NII.GZ")) == ".nii.gz"
+    assert extension(Path("x/scan.nii")) == ".nii"
+    assert extension(Path("x/archive.gz")) == extension(Path("x/README")) == extension(Path("x/a.txt")) == ""
+    assert all(extension(Path(f"a{known}")) == known for known in EXTENSIONS)
+    (tmp_path / "README").write_text("no image")
+    assert not is_image(tmp_path / "README")
+    assert is_image(tmp_path / "not there.png")  # a name is enough
+
+
+def test_importing_decoders_imports_neither_pydicom_nor_nibabel(tmp_path: Path) -> None:
+    Image.fromarray(gradient()).save(tmp_path / "a.png")
+    code = (
+        "import sys, pathlib; from foveate.data.decoders import decode; "
+        f"decode(pathlib.Path({str(tmp_path / 'a.png')!r})); "
+        "import foveate.data.dicom, foveate.data.nifti; "
+        "assert not {'pydicom', 'nibabel', 'torch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_robust_range() -> None:
+    slice_of_mri = np.concatenate([np.zeros(900), np.linspace(1, 100, 991), [5000]])  # air, tissue, one hot voxel
+    low, high = robust_range(slice_of_mri)
+    assert low == pytest.approx(1 + 99 * 0.005, abs=0.1)
+    assert high == pytest.approx(1 + 99 * 0.995, abs=0.2)
+    assert robust_range(np.array([0, 0, 7, 7])) == (0, 7)  # a mask
+    assert robust_range(np.array([3, 3])) == (3, 3)
+    assert robust_range(np.array([np.nan, -np.inf, 1, 3, 3])) == (1, 3)
+    with pytest.raises(UnreadableImageError, match="no defined values"):
+        robust_range(np.array([np.nan, np.inf]))
+
+
+def test_scale() -> None:
+    values = np.array([-np.inf, -5, 0, 1, 2.5, 5, 9, np.inf, np.nan])
+    assert scale(values, 0, 5).tolist() == [0, 0, 0, 51, 128, 255, 255, 255, 0]
+    assert scale(values, 3, 3).tolist() == [0] * 9
+    assert scale(np.array([0, 2**32 - 1], np.uint32), 0, 2**32 - 1).tolist() == [0, 255]
+
+
+@given(st.lists(st.integers(-(2**31), 2**31), min_size=2, max_size=50))
+def test_robust_grey_is_monotone(values: list[int]) -> None:
+    numbers = np.sort(np.array(values))
+    grey = scale(numbers, *robust_range(numbers)).astype(int)
+    assert (np.diff(grey) >= 0).all()
 
 
 @settings(max_examples=30, deadline=None)

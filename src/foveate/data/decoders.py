@@ -9,14 +9,16 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-EXTENSIONS = frozenset(
-    [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm", ".ppm"]
-)
+PILLOW = frozenset([".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm", ".ppm"])
+DICOM = frozenset([".dcm", ".dicom", ".ima"])
+NIFTI = frozenset([".nii", ".nii.gz"])
+EXTENSIONS = PILLOW | DICOM | NIFTI
 SMALLEST = 16  # pixels a side; below that there is nothing to classify
 LARGEST = 100_000_000  # pixels an image; decoding takes 3 bytes each
 
@@ -32,8 +34,8 @@ class Decoded:
     pixels: NDArray[np.uint8]  # (H, W) grey or (H, W, 3) RGB, upright
     width: int  # of the upright image
     height: int
-    mode: str  # as in the file: L, RGB, RGBA, P, CMYK, I;16, ...
-    format: str  # JPEG, PNG, ...
+    mode: str  # as in the file: L, RGB, RGBA, P, CMYK, I;16, ...; MONOCHROME2, ... of DICOM, int16, ... of NIfTI
+    format: str  # JPEG, PNG, DICOM, NIfTI, ...
 
     @property
     def pixel_hash(self) -> str:
@@ -43,23 +45,48 @@ class Decoded:
         return digest.hexdigest()
 
 
-def decode(path: Path) -> Decoded:
-    """Read an image file.
+def extension(path: Path) -> str:
+    """The end of a file's name that says what it holds, in small letters: .png, .nii.gz, or "" where none is known."""
+    name = path.name.lower()
+    return ".nii.gz" if name.endswith(".nii.gz") else path.suffix.lower() if path.suffix.lower() in EXTENSIONS else ""
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file is one to decode: by its name or, where that says nothing, because it begins as DICOM does."""
+    from foveate.data.dicom import is_dicom
+
+    return extension(path) != "" or is_dicom(path)
+
+
+def decode(path: Path, frame: int | None = None) -> Decoded:
+    """Read an image file, or the picture with the number `frame`, from 0, of a file that holds several.
 
     Alpha is laid on black, a palette is resolved, CMYK becomes RGB, 16-bit grey is scaled by the bits it uses
-    (0..4095 counts as 12 bits), EXIF orientation is applied, RGB with three equal channels becomes grey.
-    Raises UnreadableImageError that says why.
+    (0..4095 counts as 12 bits), EXIF orientation is applied, RGB with three equal channels becomes grey. How DICOM
+    becomes 8 bits stands in `foveate.data.dicom`; of a NIfTI volume the pictures are its axial slices, from the feet
+    up (`foveate.data.nifti`). Raises UnreadableImageError that says why.
     """
+    # Here and not above: these modules import this one.
+    from foveate.data.dicom import decode_dicom, is_dicom
+    from foveate.data.nifti import decode_slice
+
+    kind = extension(path)
+    if kind in NIFTI:
+        return decode_slice(path, frame)
+    if kind in DICOM or (not kind and is_dicom(path)):
+        return decode_dicom(path, frame)
+    return _decode_with_pillow(path, frame)
+
+
+def _decode_with_pillow(path: Path, frame: int | None) -> Decoded:
     try:
         with Image.open(path) as image:
-            if image.width * image.height > LARGEST:
-                raise UnreadableImageError(_too_large(f"{image.width} x {image.height}"))
-            if min(image.size) < SMALLEST:
-                size = f"{image.width} x {image.height}"
-                raise UnreadableImageError(f"{size} pixels, at least {SMALLEST} x {SMALLEST} are needed")
-            if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-                frames = getattr(image, "n_frames", 1)
-                raise UnreadableImageError(f"holds {frames} pictures, one a file is needed")
+            # The further pictures of an MPO are the same scene again, from another eye or smaller.
+            alone = image.format == "MPO" and frame is None
+            number = choose_frame(1 if alone else getattr(image, "n_frames", 1), frame)
+            if number:
+                image.seek(number)
+            check_size(image.width, image.height)
             mode, file_format = image.mode, image.format or ""
             image.load()
             pixels = _pixels(ImageOps.exif_transpose(image))
@@ -72,18 +99,36 @@ def decode(path: Path) -> Decoded:
     return Decoded(pixels, pixels.shape[1], pixels.shape[0], mode, file_format)
 
 
+def choose_frame(count: int, frame: int | None) -> int:
+    """The number, from 0, of the picture that is wanted among `count`; raises UnreadableImageError where it is open."""
+    if frame is None and count > 1:
+        raise UnreadableImageError(f"holds {count} pictures, one a file is needed")
+    if frame is not None and not 0 <= frame < count:
+        pictures = "1 picture" if count == 1 else f"{count} pictures"
+        raise UnreadableImageError(f"holds {pictures}, none with the number {frame} (they count from 0)")
+    return frame or 0
+
+
+def check_size(width: int, height: int) -> None:
+    """Raise UnreadableImageError for a picture that is too small to classify, or too large to decode."""
+    if width * height > LARGEST:
+        raise UnreadableImageError(_too_large(f"{width} x {height}"))
+    if min(width, height) < SMALLEST:
+        raise UnreadableImageError(f"{width} x {height} pixels, at least {SMALLEST} x {SMALLEST} are needed")
+
+
 def _too_large(size: str) -> str:
     return f"{size} pixels, more than {LARGEST // 1_000_000} million: make it smaller"
 
 
 @contextlib.contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Hold this around decoding: our own errors speak of size and damage instead of Pillow's warnings.
+    """Hold this around decoding: our own errors speak of size and damage instead of the libraries' warnings.
 
     Not inside `decode`, since threads that decode share the filters of the thread that started them.
     """
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
+        warnings.filterwarnings("ignore", module=r"(PIL|pydicom|nibabel)\.")
         yield
 
 
@@ -98,7 +143,13 @@ def _pixels(image: Image.Image) -> NDArray[np.uint8]:
         return np.asarray(image.convert("L"))
     else:
         image = image.convert("RGB")
-    pixels: NDArray[np.uint8] = np.asarray(image)
+    return without_equal_channels(np.asarray(image))
+
+
+def without_equal_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB -> (H, W) where the three channels are equal, else as it is; so is (H, W)."""
+    if pixels.ndim == 2:
+        return pixels
     grey = np.array_equal(pixels[..., 0], pixels[..., 1]) and np.array_equal(pixels[..., 0], pixels[..., 2])
     return np.ascontiguousarray(pixels[..., 0]) if grey else pixels
 
@@ -112,6 +163,37 @@ def _to_8_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     else:
         top = 2.0 ** max(8, math.ceil(math.log2(numbers.max() + 1))) - 1
     return np.round(numbers * (255 / top)).astype(np.uint8)
+
+
+def robust_range(values: NDArray[Any]) -> tuple[float, float]:
+    """The values that black and white stand for where a file does not say: (low, high) of an array of any shape.
+
+    The 0.5th and the 99.5th percentile of what is above the smallest value, which is taken for the background: half of
+    an MRI slice is air, and would else decide. Undefined values do not count. Where all that is above the background
+    is equal, as in a mask, low is the background. Raises UnreadableImageError where no value is defined.
+    """
+    defined = values[np.isfinite(values)]
+    if not defined.size:
+        raise UnreadableImageError("holds no defined values")
+    lowest = defined.min()
+    above = defined[defined > lowest]
+    if not above.size:
+        return float(lowest), float(lowest)
+    low, high = np.percentile(above, (0.5, 99.5))
+    return float(low if low < high else lowest), float(high)
+
+
+def scale(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    """Values of any shape -> 0..255 linearly from low to high, what is outside or undefined is cut off (NaN to 0)."""
+    if not high > low:
+        return np.zeros(values.shape, dtype=np.uint8)
+    unit: NDArray[Any] = values.astype(np.float32 if values.dtype == np.float32 else np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        unit -= low  # in place, since an image of 14 million pixels takes 110 MB here
+        unit /= high - low
+    np.nan_to_num(np.clip(unit, 0, 1, out=unit), copy=False)
+    unit *= 255
+    return np.asarray(np.rint(unit, out=unit), dtype=np.uint8)
 
 
 def as_channels(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
