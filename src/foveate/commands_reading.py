@@ -126,10 +126,9 @@ def serve(
                 database=database or known.database,
             )
         )
-        _refuse_other_database(place, known, own)
-        deployment.save(place, own)
-        server.prepare(place)
-        link = server.first_link(place, own)
+        _prepare(place, known, own)
+        with server.database_errors():
+            link = server.first_link(place, own)
 
         def started() -> None:
             console.out.print(f"serving {place} at {own.address}   (Ctrl-C stops)", markup=False)
@@ -137,6 +136,19 @@ def serve(
                 _print_secret(place, "the administrator's link, good once and for a day", link)
 
         server.serve(own, started)
+
+
+def _prepare(place: Path, known: Deployment, own: Deployment) -> None:
+    """The application, ready, with a deployment that is remembered only where its database can be used."""
+    from foveate.reading.site import deployment, server
+
+    _refuse_other_database(place, known, own)
+    deployment.save(place, own)
+    try:
+        server.prepare(place)
+    except BaseException:
+        deployment.save(place, known)
+        raise
 
 
 def _refuse_other_database(place: Path, known: Deployment, own: Deployment) -> None:
@@ -176,7 +188,8 @@ def _site(out: Path) -> Iterator[Path]:
         if known.database is None and not (place / deployment.DATABASE).exists():
             raise UsageError(f"the study was never served: `foveate reading serve {out}` first.")
         server.prepare(place)
-        yield place
+        with server.database_errors():
+            yield place
 
 
 def invite(out: Path, name: str, dataset: str | None, days: int) -> None:
@@ -192,8 +205,9 @@ def invite(out: Path, name: str, dataset: str | None, days: int) -> None:
 
 def results(out: Path, unblind: bool) -> None:
     """`foveate reading results`."""
-    with _site(out):
+    with _site(out) as place:
         from foveate.reading import result_tables
+        from foveate.reading import results as folder
         from foveate.reading.results import analysed
         from foveate.reading.site import state, study, unblinding
 
@@ -204,6 +218,8 @@ def results(out: Path, unblind: bool) -> None:
                 _print_tables(dataset.title, result_tables.blind_tables(unblinding.blind(dataset.name)))
             console.out.print("The study is blind. `--unblind` locks the answers and shows the models.", markup=False)
             return
+        if not folder.exists(place):  # the disk was full when it was unblinded, or a backup was restored
+            unblinding.write_results()
         for found in unblinding.unblinded():
             analysis = analysed(found)
             console.out.print(result_tables.headline(found, analysis), markup=False)
@@ -245,14 +261,12 @@ def _print_tables(title: str, tables: list[ResultTable]) -> None:
 def export(out: Path, to: Path | None) -> None:
     """`foveate reading export`."""
     with _site(out):
-        from foveate.reading.site import audit, exports
+        from foveate.reading.site import audit, deployment, exports, state
 
-        name, data = exports.archive(audit.COMMAND)
-        path = to or Path(name)
-        if path.exists():
+        path = to or Path(exports.name(state.state().unblinded_at))
+        if path.exists():  # before it stands in the log
             raise UsageError(f"{path} is there already: give another name with --to.")
-        with runs.writing(path, "wb") as file:
-            file.write(data)
+        deployment.write_secret(path, exports.archive(audit.COMMAND)[1])
         console.out.print(f"written: {path}", markup=False)
 
 
@@ -276,12 +290,11 @@ def restore(out: Path, file: Path, database: str | None) -> None:
         place = place_of(out)
         known = deployment.load(place)
         own = deployment.checked(replace(known, database=database) if database else known)
-        _refuse_other_database(place, known, own)
-        deployment.save(place, own)
-        server.prepare(place)
+        _prepare(place, known, own)
         from foveate.reading.site import backup
 
-        about, again = backup.restore(file)
+        with server.database_errors():
+            about, again = backup.restore(file)
         console.out.print(f"restored: {len(about.readers)} readers, as of {about.made_at}", markup=False)
         if again:
             console.out.print(f"erased again, as they were after the backup: {', '.join(again)}", markup=False)

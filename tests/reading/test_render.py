@@ -165,7 +165,7 @@ def test_the_original_keeps_its_pixels_and_loses_everything_else(tmp_path: Path)
     notes.add_text("Patient", "Jane Doe")
     path = tmp_path / "Jane Doe.png"
     Image.fromarray(pixels).save(path, exif=exif, pnginfo=notes, dpi=(300, 300))
-    upright = original(path, decode(path).pixel_hash)
+    upright = original(tmp_path, path.name, decode(path).pixel_hash)
     assert np.array_equal(upright, np.rot90(pixels, -1))
     data = png(upright)
     assert b"Jane" not in data
@@ -179,10 +179,10 @@ def test_an_original_that_changed_or_cannot_be_read_is_refused(tmp_path: Path) -
     path = tmp_path / "a.png"
     Image.fromarray(np.zeros((20, 20), np.uint8)).save(path)
     with pytest.raises(FoveateError, match="a.png is not the image that the models saw"):
-        original(path, "0" * 64)
+        original(tmp_path, path.name, "0" * 64)
     path.write_bytes(b"no image")
     with pytest.raises(FoveateError, match="a.png is not an image"):
-        original(path, "0" * 64)
+        original(tmp_path, path.name, "0" * 64)
 
 
 def test_contact_sheet_shows_every_image_at_its_aspect() -> None:

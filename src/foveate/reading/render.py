@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from foveate.data.decoders import UnreadableImageError, decode, quiet_pillow
+from foveate.data.decoders import UnreadableImageError, quiet_pillow
+from foveate.data.sources import open_path
 from foveate.errors import FoveateError
 from foveate.explanation.figures import INFERNO
 
@@ -21,18 +22,19 @@ _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # channels -> the PNG's colour type: grey, R
 _LEVELS = np.concatenate([INFERNO, np.arange(256, dtype=np.uint8)[:, None]], axis=1)  # (256, 4): value -> RGBA
 
 
-def original(path: Path, pixel_hash: str) -> NDArray[np.uint8]:
-    """The pixels of an image file, (H, W) or (H, W, 3), upright and without transparency, in full resolution.
+def original(folder: Path, path: str, pixel_hash: str) -> NDArray[np.uint8]:
+    """The pixels of an image by its path in a manifest: (H, W) or (H, W, 3), upright, opaque, in full resolution.
 
     Raises FoveateError where the file cannot be read or holds other pixels than those that the models saw.
     """
     try:
         with quiet_pillow():
-            decoded = decode(path)
+            decoded = open_path(folder, path)
     except UnreadableImageError as error:
-        raise FoveateError(f"{path} {error}.") from error
+        raise FoveateError(f"{folder / path} {error}.") from error
     if decoded.pixel_hash != pixel_hash:
-        raise FoveateError(f"{path} is not the image that the models saw: it has changed since the study read it.")
+        file = folder / path
+        raise FoveateError(f"{file} is not the image that the models saw: it has changed since the study read it.")
     return decoded.pixels
 
 

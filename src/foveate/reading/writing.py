@@ -115,12 +115,10 @@ def _runs(folder: StudyFolder, one: Shown) -> list[Run]:
     return [Run(one.subject, model, one.repeat) for model in folder.study.models]
 
 
-def _sources(folder: StudyFolder, shown: Sequence[Shown]) -> dict[tuple[Subject, str], tuple[Path, str]]:
-    """Where the image file of each case lies, and the hash of its pixels."""
+def _sources(folder: StudyFolder, shown: Sequence[Shown]) -> dict[tuple[Subject, str], tuple[Path, str, str]]:
+    """The folder and path of each case's image, and the hash of its pixels."""
     found = {}
     for subject in dict.fromkeys(one.subject for one in shown):
-        source = folder.study.datasets[subject.dataset].source
-        place = folder.data(subject) / "images" if source == PHANTOM else Path(source or "")
         manifest = folder.data(subject) / "manifest.csv"
         try:
             table = pd.read_csv(manifest, dtype=str, keep_default_na=False).set_index("case")
@@ -128,8 +126,18 @@ def _sources(folder: StudyFolder, shown: Sequence[Shown]) -> dict[tuple[Subject,
         except (OSError, ValueError, KeyError) as error:
             raise FoveateError(f"cannot find the chosen cases in {manifest}: {error}.") from error
         for case, path, pixel_hash in listed.itertuples(name=None):
-            found[subject, str(case)] = (place / str(path), str(pixel_hash))
+            found[subject, str(case)] = (_folder(folder, subject), str(path), str(pixel_hash))
     return found
+
+
+def _folder(folder: StudyFolder, subject: Subject) -> Path:
+    """What paths in the manifest are relative to: the source, or where an archive was unpacked to."""
+    source = folder.study.datasets[subject.dataset].source
+    if source == PHANTOM:
+        return folder.data(subject) / "images"
+    audit = folder.data(subject) / "audit.json"
+    read_from = Path(runs.read_json(audit)["source"]) if audit.is_file() else Path(source or "")
+    return read_from if read_from.is_dir() else Path(source or "")
 
 
 def _maps(folder: StudyFolder, shown: Sequence[Shown]) -> dict[Run, dict[str, Map]]:

@@ -28,7 +28,7 @@ KINDS = ("sqlite", "postgresql")
 def _postgresql() -> Path | None:
     """The folder of PostgreSQL's programs, which Debian keeps off the path."""
     found = shutil.which("initdb")
-    folders = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    folders = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     return folders[-1] if folders else None
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.core import serializers
 from django.core.serializers.base import DeserializationError
-from django.db import connection, transaction
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import DataError, IntegrityError, connection, transaction
 from django.utils import timezone
 
-from foveate import runs
 from foveate.errors import FoveateError
-from foveate.reading.site import audit, enrolment, state, study
+from foveate.reading.site import audit, deployment, enrolment, state, study
 from foveate.reading.site.models import (
     AuditEntry,
     ConsentText,
@@ -46,6 +48,13 @@ class About:
     readers: tuple[str, ...]  # public ids
 
 
+class _Exact(DjangoJSONEncoder):
+    """Times to the microsecond, which Django's own cuts off: the log's digests are of them."""
+
+    def default(self, o: Any) -> Any:
+        return o.isoformat() if isinstance(o, datetime) else super().default(o)
+
+
 def default_path() -> Path:
     return study.place() / FOLDER / f"{timezone.now():%Y-%m-%dT%H%M%S}.zip"
 
@@ -55,11 +64,7 @@ def write(path: Path, actor: str) -> About:
     if path.exists():
         raise FoveateError(f"{path} is there already: give another name.")
     data, about = content(actor)
-    with runs.disk_errors(path):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with runs.writing(path, "wb") as file:
-        file.write(data)
-    path.chmod(0o600)
+    deployment.write_secret(path, data)
     return about
 
 
@@ -71,7 +76,7 @@ def content(actor: str) -> tuple[bytes, About]:
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         rows = [row for model in MODELS for row in model._default_manager.order_by("pk").iterator()]
-        text = serializers.serialize("json", rows)
+        text = serializers.serialize("json", rows, cls=_Exact)
         readers = tuple(Reader.objects.order_by("pk").values_list("public_id", flat=True))
         about = About(state.state().fingerprint, timezone.now().isoformat(timespec="seconds"), readers)
     buffer = io.BytesIO()
@@ -89,14 +94,14 @@ def read_about(path: Path) -> About:
 def _read(path: Path) -> tuple[About, str]:
     try:
         with zipfile.ZipFile(path) as archive:
-            if archive.getinfo(_DATA).file_size > _LARGEST:
+            if max(archive.getinfo(name).file_size for name in (_ABOUT, _DATA)) > _LARGEST:
                 raise FoveateError(f"{path} is no backup of a reader study: it is too large.")
             data = json.loads(archive.read(_ABOUT))
             about = About(data["fingerprint"], data["made_at"], tuple(data["readers"]))
             return about, archive.read(_DATA).decode()
     except OSError as error:
         raise FoveateError(f"cannot read {path}: {error.strerror or error}.") from error
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise FoveateError(f"{path} is no backup of a reader study, or a damaged one.") from error
 
 
@@ -114,21 +119,29 @@ def restore(path: Path) -> tuple[About, list[str]]:
             "the database holds readers or administrators already: restore into an empty one "
             "(move database.sqlite3 away, or give an empty --database)."
         )
-    with transaction.atomic():
-        _clear_new_study()
-        try:
-            for row in serializers.deserialize("json", text):
-                row.save()
-        except (DeserializationError, KeyError, ValueError, TypeError) as error:
-            raise FoveateError(f"{path} is damaged: {error}.") from error
-        _set_sequences()
-        if audit.broken_at() is not None:
-            raise FoveateError(f"{path} is damaged: its log does not hang together.")
-        audit.record(audit.COMMAND, "restored", about.made_at)
+    try:
+        with transaction.atomic():
+            return about, _fill(path, about, text)
+    except (DeserializationError, IntegrityError, DataError, KeyError, ValueError, TypeError) as error:
+        raise FoveateError(f"{path} is damaged: {' '.join(str(error).split())}.") from error
+
+
+def _fill(path: Path, about: About, text: str) -> list[str]:
+    """Put rows in place of those of a new study, in the surrounding transaction; who was erased again."""
+    _clear_new_study()
+    for row in serializers.deserialize("json", text):
+        row.save(force_insert=True)  # an update, even of nothing, is what the log refuses
+    _set_sequences()
+    readers = tuple(Reader.objects.order_by("pk").values_list("public_id", flat=True))
+    if readers != about.readers or state.state().fingerprint != about.fingerprint:
+        raise FoveateError(f"{path} is damaged: it does not hold what it says.")
+    if audit.broken_at() is not None:
+        raise FoveateError(f"{path} is damaged: its log does not hang together.")
+    audit.record(audit.COMMAND, "restored", about.made_at)
     again = [number for number in enrolment.erased() if Reader.objects.filter(public_id=number).exists()]
     for number in again:
         enrolment.erase(Reader.objects.get(public_id=number), audit.COMMAND)
-    return about, again
+    return again
 
 
 def _clear_new_study() -> None:

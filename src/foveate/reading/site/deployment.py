@@ -124,15 +124,15 @@ def secret_key(place: Path) -> str:
         return path.read_text(encoding="utf-8").strip()
 
 
-def write_secret(path: Path, text: str) -> None:
+def write_secret(path: Path, content: str | bytes) -> None:
     """Write a file that only its owner can read, whole or not at all."""
     with runs.disk_errors(path):
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         try:
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(handle)
             temporary.replace(path)

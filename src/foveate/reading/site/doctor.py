@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -101,14 +102,19 @@ def _file_system() -> Iterator[Finding]:
 def file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str | None:
     """The type of the file system that a path lies on, from Linux's list of mounts; None elsewhere."""
     try:
-        lines = [line.split() for line in mounts.read_text(encoding="utf-8").splitlines()]
+        lines = [line.split() for line in mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()]
     except OSError:
         return None
-    known = {Path(line[1].replace("\\040", " ")): line[2] for line in lines if len(line) > 2}
+    known = {Path(_unescaped(line[1])): line[2] for line in lines if len(line) > 2}
     for folder in (path, *path.parents):
         if folder in known:
             return known[folder]
     return None
+
+
+def _unescaped(text: str) -> str:
+    """Linux writes blanks and backslashes in octal digits: \\040, \\134."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
 
 
 def _address() -> Iterator[Finding]:
@@ -122,14 +128,13 @@ def _address() -> Iterator[Finding]:
 
 def _over_tls(url: str) -> Iterator[Finding]:
     """Ask the public address, as a reader's browser would."""
-    import ssl
-    import urllib.error
+    import http.client
     import urllib.request
 
     try:
         with urllib.request.urlopen(f"{url}/return", timeout=10) as answer:  # https only: checked by deployment
             headers = answer.headers
-    except (urllib.error.URLError, ssl.SSLError, OSError) as error:
+    except (OSError, http.client.HTTPException) as error:  # URLError and SSLError among them
         yield Finding("bad", f"{url} does not answer over TLS ({error}): see the web server in front")
         return
     cookies = headers.get_all("Set-Cookie") or []

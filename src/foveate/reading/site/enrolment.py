@@ -207,10 +207,10 @@ def erase(reader: Reader, actor: str) -> None:
 def _note_erased(public_id: str) -> None:
     path = study.place() / ERASED
     known = erased()
+    known.setdefault(public_id, timezone.now().isoformat(timespec="seconds"))
     with runs.disk_errors(path):
         lines = [f"{number},{at}\n" for number, at in known.items()]
-        at = timezone.now().isoformat(timespec="seconds")
-        runs.write_text(path, "".join(["reader,erased_at\n", *lines, f"{public_id},{at}\n"]))
+        runs.write_text(path, "".join(["reader,erased_at\n", *lines]))
 
 
 def erased() -> dict[str, str]:

@@ -27,13 +27,19 @@ def archive(actor: str) -> tuple[str, bytes]:
     study is unblinded and its key is missing or damaged.
     """
     at = state.state().unblinded_at
-    kind, files = ("blind", _blind()) if at is None else ("unblinded", _unblinded(at))
+    files = _blind() if at is None else _unblinded(at)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, text in files:
-            file.writestr(name, text)
-    audit.record(actor, "exported", kind)
-    return f"reading-{kind}-{timezone.now():%Y-%m-%d}.zip", buffer.getvalue()
+        for inner, text in files:
+            file.writestr(inner, text)
+    audit.record(actor, "exported", "blind" if at is None else "unblinded")
+    return name(at), buffer.getvalue()
+
+
+def name(unblinded_at: datetime | None) -> str:
+    """What an archive that is made now is called."""
+    kind = "blind" if unblinded_at is None else "unblinded"
+    return f"reading-{kind}-{timezone.now():%Y-%m-%d}.zip"
 
 
 def _blind() -> Iterator[File]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 
+from django.db.utils import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -42,7 +44,16 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
     return page(request, 400, _("This request could not be read"), _("Go back and try again."))
 
 
+def of_storage(error: BaseException | None) -> bool:
+    """Whether the database is away or cannot write; PostgreSQL says in words that it is full or a copy to read from."""
+    if isinstance(error, DatabaseError):
+        return isinstance(error, OperationalError) or any(word in str(error) for word in ("full", "read-only"))
+    return False
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
+    if of_storage(sys.exc_info()[1]):  # outside of the views, such as who is signed in
+        return storage(request)
     return page(
         request,
         500,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from datetime import timedelta
 
 from django.contrib.auth import logout
+from django.contrib.sessions.backends.base import UpdateError
 from django.core.exceptions import RequestDataTooBig
-from django.db.utils import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -55,9 +56,7 @@ class storage_errors:  # noqa: N801 - a middleware, named like the others
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, RequestDataTooBig):
             return failures.too_large(request)
-        if isinstance(exception, OperationalError) or (
-            isinstance(exception, DatabaseError) and "full" in str(exception).lower()
-        ):
+        if failures.of_storage(exception):
             return failures.storage(request)
         if isinstance(exception, FoveateError):  # of the study's files: the path is for the terminal
             _LOG.error("%s", exception)
@@ -78,6 +77,9 @@ def session_ages(get_response: Answer) -> Answer:
                 logout(request)
             elif now - session[SEEN] > _SELDOM:
                 session[SEEN] = now
+                with contextlib.suppress(UpdateError):  # a full disk: pages can be read all the same
+                    session.save()
+                session.modified = False
         return get_response(request)
 
     return respond

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,18 +21,28 @@ def prepare(place: Path) -> None:
     """Django, an up-to-date database and the rows of a new study. Raises FoveateError."""
     deployment.set_up(place)
     from django.core.management import call_command
-    from django.db import connection
-    from django.db.utils import OperationalError
 
     from foveate.reading.site import state
 
-    try:
+    with database_errors():
         call_command("migrate", verbosity=0, interactive=False)
-    except OperationalError as error:
+        state.begin()
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """A database that is away, full or damaged becomes a sentence; what our own mistakes cause stays a traceback."""
+    from django.db import connection
+    from django.db.utils import DatabaseError, OperationalError
+
+    try:
+        yield
+    except DatabaseError as error:
+        if not isinstance(error, OperationalError) and type(error) is not DatabaseError:
+            raise
         raise FoveateError(
             f"cannot use the database {_named(connection.settings_dict)}: {_first_line(error)}"
         ) from error
-    state.begin()
 
 
 def _named(settings: dict[str, Any]) -> str:
@@ -89,7 +100,7 @@ def serve(own: Deployment, started: Callable[[], None]) -> None:
         ) from error
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise Interrupted("the server was asked to stop.")
+        raise KeyboardInterrupt  # waitress swallows it wherever it is, once those who wait have their answers
 
     signal.signal(signal.SIGTERM, stop)
     started()
@@ -97,3 +108,4 @@ def serve(own: Deployment, started: Callable[[], None]) -> None:
         server.run()
     finally:
         server.close()
+    raise Interrupted("the server was asked to stop.")
