@@ -32,6 +32,8 @@ LEVEL = {
     "scores": 9,
     "console": 9,
     "commands": 10,
+    "commands_data": 10,
+    "commands_fetch": 10,
     "commands_reading": 10,
     "cli_reading": 11,
     "cli": 12,
@@ -49,7 +51,9 @@ TORCH_FILES = {
 WITHOUT_TORCH = {
     "foveate.cli",
     "foveate.commands",
+    "foveate.commands_fetch",
     "foveate.commands_reading",
+    "foveate.data.fetch",
     "foveate.data.prepare",
     "foveate.evaluation.compare",
     "foveate.evaluation.study",

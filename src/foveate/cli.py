@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -70,6 +71,9 @@ def run(
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="Leave unreadable images out instead of stopping.")
     ] = False,
+    cache: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where zips are unpacked [default: ~/.cache/foveate].")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan and the time it takes; do nothing.")
     ] = False,
@@ -79,6 +83,8 @@ def run(
     from foveate import commands
     from foveate.overrides import Overrides
 
+    if cache is not None:  # no part of the study: it only says where this machine keeps things
+        os.environ["FOVEATE_CACHE"] = str(cache.absolute())
     overrides = Overrides(
         data=data or (),
         masks=masks or (),
@@ -184,6 +190,57 @@ def export(
     from foveate import commands
 
     commands.export(run_folder, to, out)
+
+
+@data_app.command("audit")
+def audit(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of images, as for run --data.")],
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for the page and audit.json [default: ./foveate-audit-<DIR>].")
+    ] = None,
+    masks: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Lesion masks, in a folder that mirrors the images.")
+    ] = None,
+    positive: Annotated[
+        str | None, typer.Option(metavar="LABEL,...", help="The labels that count as disease: shortcuts to these.")
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Exit status 1 for pictures or patients in two parts of the split, two labels, unreadable images.",
+        ),
+    ] = False,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="Unreadable images are no reason for --strict.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find duplicates, patients on both sides, shortcuts and unusable images. Nothing is written into DIR."""
+    from foveate import commands_data
+
+    labels = [label.strip() for label in (positive or "").split(",") if label.strip()]
+    commands_data.audit(folder, out, masks, labels, strict, skip_unreadable, quiet)
+
+
+@data_app.command("fetch")
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="skin, cxr, mri or ct.")],
+    to: Annotated[Path, typer.Option(metavar="DIR", help="A new folder.")],
+    quiet: Quiet = False,
+) -> None:
+    """Download one of the paper's data sets from its source and check it; started again, it goes on."""
+    from foveate import commands_fetch
+
+    commands_fetch.fetch(name, to, quiet)
+
+
+@data_app.command("card")
+def card(name: Annotated[str, typer.Argument(metavar="NAME", help="skin, cxr, mri or ct.")]) -> None:
+    """Print what is known of one of the paper's data sets: source, licence, counts, known problems."""
+    from foveate import commands_fetch
+
+    commands_fetch.card(name)
 
 
 @data_app.command("phantom")

@@ -209,10 +209,10 @@ def _plan(study: Study, device: str) -> Plan:
 
 def _image_counts(study: Study) -> dict[str, int]:
     """Images of each data set that has a source."""
-    from foveate.data.sources import read_source
+    from foveate.data.sources import read_dataset
 
     return {
-        name: dataset.phantom_images if dataset.source == PHANTOM else len(read_source(dataset.source).images)
+        name: dataset.phantom_images if dataset.source == PHANTOM else len(read_dataset(dataset).images)
         for name, dataset in study.datasets.items()
         if dataset.source
     }
@@ -221,12 +221,12 @@ def _image_counts(study: Study) -> dict[str, int]:
 def _class_lines(study: Study) -> list[str]:
     """Which labels would count as disease, where the study does not say."""
     from foveate.data.classes import chosen_by, classes_of
-    from foveate.data.sources import read_source
+    from foveate.data.sources import read_dataset
 
     lines = []
     for name, dataset in study.datasets.items():
         if dataset.source and dataset.source != PHANTOM and not dataset.positive:
-            labels = sorted({image.label for image in read_source(dataset.source).images})
+            labels = sorted({image.label for image in read_dataset(dataset).images})
             classes, positives = classes_of(labels, (), dataset.each_class, dataset.source)
             disease = ", ".join(list(classes)[-positives:])
             tells = chosen_by(labels, ()) == "name"

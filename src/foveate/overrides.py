@@ -86,7 +86,8 @@ def _study_of_folder(overrides: Overrides) -> dict[str, Any]:
     if len(overrides.data) > 1:
         raise UsageError("with --data alone give one folder; several data sets go into a YAML file (see the README).")
     source = Path(overrides.data[0]).expanduser()
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", source.resolve().name).strip("-.") or "images"
+    stem = re.sub(r"\.(zip|npz)$", "", source.resolve().name, flags=re.IGNORECASE)
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).strip("-.") or "images"
     data = config.read_study("paper")
     return {**data, "name": name, "policies": ["clean"], "datasets": {name: {"source": overrides.data[0]}}}
 

@@ -20,7 +20,7 @@ from foveate.data import freshness
 from foveate.data.batches import Batches
 from foveate.data.classes import classes_of
 from foveate.data.prepare import has_source, is_prepared, pack_of, prepare, source_of, split_file
-from foveate.data.sources import Source, read_source
+from foveate.data.sources import Source, read_dataset
 from foveate.errors import FoveateError, UsageError
 from foveate.evaluation.scores import TUNING
 from foveate.evaluation.study import TABLES, evaluate_study
@@ -107,7 +107,7 @@ def check(study: Study) -> None:
             read_weights(spec.weights)
     for dataset in study.datasets.values():
         if dataset.source and dataset.source != PHANTOM:
-            source = read_source(dataset.source, dataset.masks)
+            source = read_dataset(dataset)
             classes_of(list(source.labels), dataset.positive, dataset.each_class, str(source.folder))
 
 
@@ -141,6 +141,8 @@ def prepare_data(folder: StudyFolder, progress: Progress) -> None:
         if source.ignored:
             shown = ", ".join(source.ignored[:3]) + (", ..." if len(source.ignored) > 3 else "")
             progress.note(f"{subject.name}: ignored, no images of a class: {shown} ({len(source.ignored)} in all)")
+        for warning in source.warnings:
+            progress.note(f"{subject.name}: {warning}")
         prepare(folder, subject, source, lambda count: progress.advance(decoded(count)))
 
 

@@ -89,7 +89,7 @@ def test_interrupted_and_resumed_is_the_same_to_the_bit(
     tmp_path: Path, data: Batches, name: str, stop_after: int
 ) -> None:
     whole, parts = model(name), model(name)
-    settings = training(tmp_path, augmentation=["flip", "shift"])
+    settings = training(tmp_path, augmentation=["flip", "shift", "standard"])
     first = train(whole, data, settings, half)
     calls = iter(range(100))
     with pytest.raises(Interrupted):
@@ -98,6 +98,33 @@ def test_interrupted_and_resumed_is_the_same_to_the_bit(
     second = train(fresh, data, settings, half)
     assert same(whole, fresh)
     assert [row["loss"] for row in first.history] == [row["loss"] for row in second.history]
+
+
+@pytest.mark.parametrize("augmentation", ["none", "standard"])
+def test_streamed_images_train_the_same_weights(tmp_path: Path, augmentation: str) -> None:
+    pack = write_pack(tmp_path / "pack", np.random.default_rng(0).integers(0, 255, (22, 40, 40, 3), dtype=np.uint8), 3)
+    networks = []
+    for resident in (True, False):
+        data = Batches(pack, pack.index.cases, "split.csv", torch.device("cpu"), resident)
+        networks.append(model())
+        train(networks[-1], data, training(tmp_path, epochs=2, augmentation=augmentation), half)
+    assert same(*networks)
+
+
+def test_augmented_steps_see_changed_images(tmp_path: Path, data: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+
+    def step(network: object, optimizer: object, images: torch.Tensor, *more: object) -> torch.Tensor:
+        seen.append(images.clone())  # the next batch takes its place
+        return torch.tensor(0.0)
+
+    monkeypatch.setattr(loop, "training_step", step)
+    for augmentation in ("none", "flip", "standard", "standard"):
+        train(model(), data, training(tmp_path, epochs=2, augmentation=augmentation), half)
+    epochs = [torch.cat(seen[first : first + 3]) for first in range(0, len(seen), 3)]  # two of each training
+    assert len({image.numpy().tobytes() for epoch in epochs[:6:2] for image in epoch}) > 40  # of the first epochs
+    assert not torch.equal(epochs[0], epochs[2])
+    assert torch.equal(torch.cat(epochs[4:6]), torch.cat(epochs[6:8]))  # the seed decides
 
 
 def test_timed_checkpoints_change_nothing(tmp_path: Path, data: Batches, monkeypatch: pytest.MonkeyPatch) -> None:

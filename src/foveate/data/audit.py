@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from foveate.data.duplicates import group_by
 from foveate.data.sources import Source
 from foveate.data.split import PARTS, TRAIN, VALIDATION
 
@@ -31,10 +31,7 @@ class Duplicates:
 
 def find_duplicates(pixel_hashes: Sequence[str], labels: Sequence[str]) -> Duplicates:
     """Group images by the hash of their pixels."""
-    rows: dict[str, list[int]] = defaultdict(list)
-    for row, pixel_hash in enumerate(pixel_hashes):
-        rows[pixel_hash].append(row)
-    groups = [group for group in rows.values() if len(group) > 1]
+    groups = group_by(pixel_hashes)
     return Duplicates(groups, [group for group in groups if len({labels[row] for row in group}) > 1])
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from foveate import runs
-from foveate.data.decoders import UnreadableImageError, decode, quiet_pillow
-from foveate.data.sources import Source
+from foveate.data.decoders import UnreadableImageError, quiet_pillow
+from foveate.data.sources import Source, file_of, open_path
 from foveate.errors import FoveateError
 
 FILES = "files.json"  # in pack/: path -> [bytes, time of the last change in ns]
@@ -17,7 +17,7 @@ Listing = dict[str, list[int]]
 
 def listing(source: Source) -> Listing:
     """Size and time of every image and mask of a source; masks stand under their own paths."""
-    paths = {image.path: source.folder / image.path for image in source.images}
+    paths = {image.path: file_of(source, image) for image in source.images}
     paths |= {image.mask: Path(image.mask) for image in source.images if image.mask}
     found = {}
     for name, path in paths.items():
@@ -61,12 +61,12 @@ def _really_changed(names: list[str], known: Listing, now: Listing, place: Path,
         return [
             name
             for name in names
-            if known[name][0] != now[name][0] or (name in hashes and _pixels(source.folder / name) != hashes[name])
+            if known[name][0] != now[name][0] or (name in hashes and _pixels(source, name) != hashes[name])
         ]
 
 
-def _pixels(path: Path) -> str:
+def _pixels(source: Source, path: str) -> str:
     try:
-        return decode(path).pixel_hash
+        return open_path(source.folder, path).pixel_hash
     except UnreadableImageError:
         return ""

@@ -23,7 +23,7 @@ from foveate.data.classes import chosen_by, classes_of
 from foveate.data.decoders import UnreadableImageError, as_channels, decode, quiet_pillow, square
 from foveate.data.pack import Pack, PackIndex, narrow_to_grey, normalisation, write_header, write_masks
 from foveate.data.phantom import write_phantom
-from foveate.data.sources import Source, SourceImage, read_source
+from foveate.data.sources import Source, SourceImage, open_image, read_dataset
 from foveate.errors import FoveateError
 from foveate.runs import StudyFolder, Subject
 
@@ -35,6 +35,7 @@ MANIFEST_COLUMNS = [
     "patient",
     "split",
     "mask",
+    "site",
     "width",
     "height",
     "mode",
@@ -80,7 +81,7 @@ def source_of(folder: StudyFolder, subject: Subject) -> Source:
     if dataset.source == PHANTOM:
         place = folder.data(subject) / "images"
         _make_phantom(place, dataset, runs.derive_seed(folder.study.seed, subject.dataset, PHANTOM))
-    return read_source(place, dataset.masks)
+    return read_dataset(dataset, place)
 
 
 def _make_phantom(place: Path, dataset: Dataset, seed: int) -> None:
@@ -121,6 +122,7 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
     facts = audit(source, labels, patients, classes, duplicates, parts["split.csv"], subject.policy)
     facts["positives"] = list(classes)[-positives:]
     facts["positive_chosen_by"] = chosen_by(sorted(set(labels)), dataset.positive)
+    facts["warnings"] = source.warnings
     facts["unreadable"] = [list(entry) for entry in unreadable]
     facts["masks"] = len(masks)
     runs.write_json(place / "audit.json", facts)
@@ -183,7 +185,7 @@ def _decode_all(source: Source, settings: Images, advance: Advance) -> Iterator[
 
     def one(image: SourceImage) -> PackedImage | str:
         try:
-            decoded = decode(source.folder / image.path)
+            decoded = open_image(source, image)
             mask = _decode_mask(Path(image.mask), decoded.pixels.shape[:2], settings) if image.mask else None
         except UnreadableImageError as error:
             return str(error)
@@ -232,7 +234,7 @@ def _manifest(images: Sequence[SourceImage], packed: Sequence[PackedImage]) -> p
         seen[own.pixel_hash] += 1
         count = seen[own.pixel_hash]
         case = own.pixel_hash[:16] + (f"-{count}" if count > 1 else "")
-        row = (case, image.path, image.label, image.patient, image.split, image.mask)
+        row = (case, image.path, image.label, image.patient, image.split, image.mask, image.site)
         rows.append((*row, own.width, own.height, own.mode, own.format, own.pixel_hash))
     return pd.DataFrame(rows, columns=MANIFEST_COLUMNS)
 

@@ -1,0 +1,89 @@
+"""What is known of one image without its label: its hashes, its file's make, how bright it is."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.fft import dctn
+
+from foveate.data.decoders import Decoded, as_channels
+
+SIDE = 256  # pixels of the grey copy on which pictures are compared
+BORDER = 8  # pixels of the grey copy that count as its border, about 3 % of its side
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """One image, measured."""
+
+    file_hash: str  # SHA-256 of the file
+    pixel_hash: str  # SHA-256 of the decoded pixels
+    perceptual: int  # 64-bit pHash
+    gradient: int  # 64-bit dHash
+    width: int
+    height: int
+    mode: str
+    format: str
+    file_bytes: int
+    brightness: float  # mean of the grey copy, 0..255
+    border: float  # mean of its outermost pixels
+    constant: bool  # all pixels are the same
+
+
+def facts_of(path: Path, decoded: Decoded) -> ImageFacts:
+    """Measure an image that is decoded already; the file is read once more, for its hash. Raises OSError."""
+    state = path.stat()
+    grey = grey_copy(decoded.pixels)
+    inner = grey[BORDER:-BORDER, BORDER:-BORDER]
+    perceptual, gradient = perceptual_hash(grey), gradient_hash(grey)
+    return ImageFacts(
+        file_hash=_file_hash(path, state.st_size, state.st_mtime_ns),
+        pixel_hash=decoded.pixel_hash,
+        perceptual=perceptual,
+        gradient=gradient,
+        width=decoded.width,
+        height=decoded.height,
+        mode=decoded.mode,
+        format=decoded.format,
+        file_bytes=state.st_size,
+        brightness=float(grey.mean()),
+        border=(float(grey.sum()) - float(inner.sum())) / (grey.size - inner.size),
+        constant=bool((decoded.pixels == decoded.pixels[:1, :1]).all()),
+    )
+
+
+@functools.lru_cache(maxsize=64)  # a file of many pictures is hashed once
+def _file_hash(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def grey_copy(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W[, 3]) uint8 -> (256, 256) uint8: the luma, stretched to a square, antialiased."""
+    luma = np.ascontiguousarray(as_channels(pixels, 1)[..., 0])
+    return np.asarray(Image.fromarray(luma).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+
+
+def perceptual_hash(grey: NDArray[np.uint8]) -> int:
+    """pHash: which of the 64 lowest frequencies of a 32 x 32 reduction, the constant row and column left out, are
+    above their median (Zauner, Implementation and benchmarking of perceptual image hash functions, 2010, sec. 3.2.1).
+    """
+    small = np.asarray(Image.fromarray(grey).resize((32, 32), Image.Resampling.BILINEAR), dtype=np.float64)
+    low = dctn(small, norm="ortho")[1:9, 1:9].ravel()
+    return _packed(low > np.median(low))
+
+
+def gradient_hash(grey: NDArray[np.uint8]) -> int:
+    """dHash: which pixels of a 9 x 8 reduction are brighter than their left neighbour (Krawetz 2013)."""
+    small = np.asarray(Image.fromarray(grey).resize((9, 8), Image.Resampling.BILINEAR))
+    return _packed((small[:, 1:] > small[:, :-1]).ravel())
+
+
+def _packed(bits: NDArray[np.bool_]) -> int:
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")

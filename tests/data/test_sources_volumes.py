@@ -1,0 +1,89 @@
+"""DICOM and NIfTI in class folders: pictures one by one, patients together, and nobody's name."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+nibabel = pytest.importorskip("nibabel")
+pydicom = pytest.importorskip("pydicom")
+
+from pydicom.data import get_testdata_file  # noqa: E402
+
+from foveate import runs  # noqa: E402
+from foveate.data.sources import open_image, read_source  # noqa: E402
+from tests.data.test_prepare import prepared, study_of  # noqa: E402
+
+
+def dicom(path: Path, patient: str, burned: str = "", number: int = 0) -> None:
+    """A copy of pydicom's own small CT under another patient, with a mark in its pixels."""
+    facts = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    facts.PatientID, facts.PatientName = patient, "Doe^Jane"
+    if burned:
+        facts.BurnedInAnnotation = burned
+    pixels = facts.pixel_array.copy()
+    pixels[number % 100 : number % 100 + 8, :20] = 2000
+    facts.PixelData = pixels.tobytes()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    facts.save_as(path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "scans"
+    for number in range(24):
+        label = "sick" if number % 2 else "well"
+        dicom(place / label / f"{number:02}.dcm", f"secret-{number // 4}", "YES" if number == 3 else "NO", number)
+    return place
+
+
+def test_patients_are_numbered_and_kept_together(folder: Path, tmp_path: Path) -> None:
+    source = read_source(folder)
+    of = {image.path: image.patient for image in source.images}
+    assert of["sick/01.dcm"] == of["sick/03.dcm"] == of["well/00.dcm"] == of["well/02.dcm"]
+    assert set(of.values()) == {f"dicom-0000{number}" for number in range(1, 7)}
+    assert len(source.warnings) == 1 + any("several labels" in line for line in source.warnings)
+    assert "1 DICOM file says that texts are burned into the pixels (the first is sick/03.dcm)" in source.warnings[-1]
+    study = prepared(tmp_path / "out", study_of(folder))
+    place = study.data(runs.subjects(study.study)[0])
+    written = b"".join(file.read_bytes() for file in (tmp_path / "out").rglob("*") if file.is_file())
+    assert (place / "manifest.csv").is_file()
+    for secret in (b"secret-", b"Doe^", b"Jane"):
+        assert secret not in written
+
+
+def test_a_file_without_an_ending_is_dicom_too(folder: Path) -> None:
+    shutil.move(folder / "sick" / "01.dcm", folder / "sick" / "IM0001")
+    paths = [image.path for image in read_source(folder).images]
+    assert "sick/IM0001" in paths
+    assert len(paths) == 24
+
+
+def test_a_volume_is_its_slices_and_one_patient(tmp_path: Path) -> None:
+    place = tmp_path / "volumes"
+    generator = np.random.default_rng(0)
+    for label in ("sick", "well"):
+        (place / label).mkdir(parents=True)
+        for number in range(2):
+            voxels = generator.normal(500, 50, (24, 24, 6)).astype(np.float32)
+            voxels[..., 0] = 0  # nothing of the body
+            image = nibabel.Nifti1Image(voxels, np.eye(4))
+            nibabel.save(image, place / label / f"{number}.nii.gz")
+    source = read_source(place)
+    assert len(source.images) == 2 * 2 * 5
+    first = [image for image in source.images if image.path.startswith("sick/0.nii.gz")]
+    assert [image.path for image in first] == [f"sick/0.nii.gz#{number}" for number in range(1, 6)]
+    assert {image.patient for image in first} == {"sick/0.nii.gz"}
+    decoded = open_image(source, first[0])
+    assert decoded.pixels.shape == (24, 24)
+    assert not np.array_equal(decoded.pixels, open_image(source, first[1]).pixels)
+
+
+def test_a_damaged_file_stays_in_the_list(folder: Path) -> None:
+    (folder / "sick" / "broken.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"x" * 50)
+    (folder / "sick" / "broken.nii").write_bytes(b"x" * 400)
+    paths = [image.path for image in read_source(folder).images]
+    assert {"sick/broken.dcm", "sick/broken.nii"} <= set(paths)
