@@ -72,7 +72,10 @@ def test_models_by_list_or_by_name() -> None:
         ({"recipe": {"epochs": 0}}, r"recipe\.epochs must be at least 1, not 0\."),
         ({"recipe": {"epochs": "many"}}, r"recipe\.epochs: .*valid integer.*'many'"),
         ({"recipe": {"learning_rate": -1}}, r"recipe\.learning_rate must be greater than 0\.0, not -1"),
-        ({"recipe": {"augmentation": ["mirror"]}}, r"recipe\.augmentation\.0: 'mirror' is none of flip, shift, vertical_flip"),
+        (
+            {"recipe": {"augmentation": ["mirror"]}},
+            r"recipe\.augmentation\.0: 'mirror' is none of flip, shift, vertical_flip",
+        ),
         ({"images": {"pixels": 32}}, r"images\.pixels must be at least 33, not 32"),
         ({"policies": ["clean", "clean"]}, "named twice"),
         ({"policies": "honest"}, r"'honest' is none of paper, shipped, clean\.$"),

@@ -66,20 +66,19 @@ def train(
     if recipe.report_epoch == "best":
         watched = set(range(training.epochs))
     steps = math.ceil(len(data) / recipe.batch_size)
+    buffer = data.buffer(min(recipe.batch_size, len(data)))
     started = saved = time.monotonic()
     earlier = position.seconds
 
     for epoch in range(position.epoch, training.epochs):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(recipe, epoch, training.epochs)
-        order = torch.randperm(len(data), generator=_generator(training.order_seed, epoch)).to(device)
+        order = torch.randperm(len(data), generator=_generator(training.order_seed, epoch)).to(data.index_device)
         loss_sum = torch.tensor(position.loss_sum, dtype=torch.float64).to(device, _widest(device))
         model.train()
         for step in range(position.step, steps):
             rows = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
-            images, labels = data.gather(rows)
-            if recipe.augmentation:
-                images = augment(images, recipe.augmentation, _generator(training.order_seed, epoch, step))
+            images, labels = data.gather(rows, _augmentation(recipe, training.order_seed, epoch, step), buffer)
             loss = training_step(model, optimizer, images, labels, training.precision)
             loss_sum += loss * len(rows)
             advance(len(rows))
@@ -147,6 +146,13 @@ def _refuse_last_batch_of_one(model: ResNet, images: int, batch_size: int) -> No
 def _generator(*parts: int) -> torch.Generator:
     """Randomness of an epoch or a step, on the CPU: nothing to restore, the same on every device."""
     return torch.Generator().manual_seed(derive_seed(*parts))
+
+
+def _augmentation(recipe: Recipe, *parts: int) -> Callable[[Tensor], Tensor] | None:
+    """What the recipe does to the pixels of a step."""
+    if not recipe.augmentation:
+        return None
+    return lambda images: augment(images, _generator(*parts), recipe.augmentation)
 
 
 def _widest(device: torch.device) -> torch.dtype:
