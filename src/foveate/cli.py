@@ -194,7 +194,7 @@ def export(
 
 @data_app.command("audit")
 def audit(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of images, as for run --data.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of images, or a zip, as for run --data.")],
     out: Annotated[
         Path | None, typer.Option(help="A folder for the page and audit.json [default: ./foveate-audit-<DIR>].")
     ] = None,
@@ -216,7 +216,11 @@ def audit(
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find duplicates, patients on both sides, shortcuts and unusable images. Nothing is written into DIR."""
+    """Find duplicates, patients on both sides, shortcuts and unusable images. Nothing is written into DIR.
+
+    Where DIR has a manifest.csv with columns width, height, mode or format that differ from the files', they are taken
+    for those of the originals, and are set against the labels, too.
+    """
     from foveate import commands_data
 
     labels = [label.strip() for label in (positive or "").split(",") if label.strip()]

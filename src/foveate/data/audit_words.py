@@ -146,16 +146,22 @@ def _shortcuts(found: Findings) -> list[Headline]:
     lines = [_shortcut_line(found.shortcuts, "")]
     if found.recorded is not None and not found.recorded.file.same:
         lines.append(_shortcut_line(found.recorded, " of the originals, which manifest.csv records,"))
-    site = next((fact for fact in found.shortcuts.facts if fact.name == "site" and fact.auc), None)
-    if site is not None and site.auc is not None:
-        say = "tells the label" if tells(site.auc) else "tells little of the label"
-        lines.append(Headline(f"The site that an image comes from {say}: {auc_words(site.auc)}.", tells(site.auc)))
+    site = next((fact.auc for fact in found.shortcuts.facts if fact.name == "site"), None)
+    if site is not None:
+        lines.append(
+            Headline(f"The site that an image is from tells {_how_much(site)}: {auc_words(site)}.", tells(site))
+        )
     everything = found.shortcuts.everything
     if everything is not None and everything.auc is not None:
         more = "" if found.shortcuts.file.same else ", together with these,"
-        text = f"File bytes and brightness{more} tell the label: {auc_words(everything.auc)}"
-        lines.append(Headline(f"{text}; a part of that may follow from the disease.", everything.auc.low > _MUCH))
+        text = f"File bytes and brightness{more} tell {_how_much(everything.auc)}: {auc_words(everything.auc)}"
+        text += "; a part of that may follow from the disease" if tells(everything.auc) else ""
+        lines.append(Headline(f"{text}.", everything.auc.low > _MUCH))
     return lines
+
+
+def _how_much(auc: Auc) -> str:
+    return "the label" if tells(auc) else "little of the label"
 
 
 def _shortcut_line(shortcuts: Shortcuts, whose: str) -> Headline:
@@ -168,9 +174,10 @@ def _shortcut_line(shortcuts: Shortcuts, whose: str) -> Headline:
     if shortcuts.file.auc is None:
         return Headline(f"{what}: a label has too few images to say how far it can be told by that.", False)
     give, auc = "gives" if len(names) == 1 else "give", auc_words(shortcuts.file.auc)
+    text = f"{what} {give} {_how_much(shortcuts.file.auc)} away"
     if not tells(shortcuts.file.auc):
-        return Headline(f"{what} {give} little of the label away: {auc}.", False)
-    told = f"{what} {give} the label away before the picture is seen: {auc}"
+        return Headline(f"{text}: {auc}.", False)
+    told = f"{text} before the picture is seen: {auc}"
     return Headline(f"{told}{_most_telling(shortcuts.facts)}.", True)
 
 

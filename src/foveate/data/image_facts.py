@@ -72,7 +72,7 @@ def grey_copy(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def perceptual_hash(grey: NDArray[np.uint8]) -> int:
     """pHash: which of the 64 lowest frequencies of a 32 x 32 reduction, the constant row and column left out, are
-    above their median (Zauner, Implementation and benchmarking of perceptual image hash functions, 2010, sec. 3.2.1).
+    above their median (Zauner, Implementation and benchmarking of perceptual image hash functions, 2010).
     """
     small = np.asarray(Image.fromarray(grey).resize((32, 32), Image.Resampling.BILINEAR), dtype=np.float64)
     low = dctn(small, norm="ortho")[1:9, 1:9].ravel()

@@ -150,7 +150,7 @@ def _without_rare(values: Sequence[str]) -> list[str]:
 
 def cramers_v(values: Sequence[str], outcome: Sequence[str]) -> float:
     """Association of two categorical variables, 0 to 1, corrected for its bias (Bergsma, J Korean Stat Soc 42:323,
-    2013, eqs. 5-8); 0 where one of them does not vary."""
+    2013); 0 where one of them does not vary."""
     table = pd.crosstab(pd.Series(list(values)), pd.Series(list(outcome))).to_numpy(dtype=np.float64)
     (rows, columns), count = table.shape, table.sum()
     if min(rows, columns) < 2:
@@ -181,10 +181,13 @@ def cross_validated_auc(
 
     The interval is by the influence curve (LeDell, Petersen and van der Laan, Electron J Stat 9:1583, 2015), summed by
     group, and widened for training sets that overlap (Nadeau and Bengio, Mach Learn 52:239, 2003): without that, of
-    facts that tell nothing 85 % of intervals hold 0.5. None where a label has fewer than two groups.
+    facts that tell nothing 85 % of intervals hold 0.5. Its lower end is at most 1 - 3/m, its upper at least 3/m, for m
+    groups of the rarest label: where m of m go well, the rule of three leaves that open (Hanley and Lippman-Hand, JAMA
+    249:1743, 1983). None where a label has fewer than two groups.
     """
     labels = sorted(set(outcome.tolist()))
-    folds = min(FOLDS, *(len(set(groups[outcome == label])) for label in labels))
+    fewest = min(len(set(groups[outcome == label].tolist())) for label in labels)
+    folds = min(FOLDS, fewest)
     if folds < 2 or len(labels) < 2:
         return None
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
@@ -212,7 +215,8 @@ def cross_validated_auc(
     auc = float(np.mean([np.mean(list(fold.values())) for fold in values]))
     reach = float(norm.ppf((1 + _CONFIDENCE) / 2)) * error
     means = {label: float(np.mean([fold[label] for fold in values if label in fold])) for label in values[0]}
-    return Auc(auc, max(0.0, auc - reach), min(1.0, auc + reach), means if len(labels) > 2 else {})
+    low, high = max(0.0, min(auc - reach, 1 - 3 / fewest)), min(1.0, max(auc + reach, 3 / fewest))
+    return Auc(auc, low, high, means if len(labels) > 2 else {})
 
 
 def _one_against_rest(
