@@ -1,6 +1,6 @@
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 import pytest
@@ -8,9 +8,11 @@ import pytest
 from foveate import runs
 from foveate.attention import MECHANISMS as KNOWN
 from foveate.attention import mechanism_of
-from foveate.config import Model, parse_study
+from foveate.config import Augmentation, Model, parse_study
+from foveate.data.augment import TONES, WARPS
 from foveate.report.architecture import MECHANISMS, describe
 from foveate.report.methods import methods_paragraph
+from foveate.report.words import AUGMENTED
 from foveate.runs import StudyFolder
 from tests.report import synthetic
 
@@ -205,3 +207,9 @@ def test_places_and_papers_are_those_of_the_mechanisms() -> None:
         first_line = str(mechanism.__doc__).partition("\n")[0]
         assert f"({author}, " in first_line, name
         assert year in first_line, name
+
+
+def test_every_augmentation_has_words_that_give_its_numbers() -> None:
+    assert {*AUGMENTED} == {*get_args(Augmentation)} - {"standard"}
+    for name, (limit, *_) in (WARPS | TONES).items():
+        assert f" {limit:.0f}°" in AUGMENTED[name] or f" {100 * limit:.0f} %" in AUGMENTED[name]

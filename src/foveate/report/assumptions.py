@@ -7,6 +7,7 @@ from typing import Any
 
 from foveate.config import Study
 from foveate.report.published import PUBLISHED
+from foveate.report.words import AUGMENTED, listed
 from foveate.runs import Subject
 
 PAPER_RECIPE = {  # section 4.3 of arXiv 2109.01486
@@ -59,9 +60,8 @@ def _images(study: Study) -> list[Assumption]:
         "One network for all data sets." if images.channels == 3 else "The study asks for it.",
         "images.channels",
     )
-    kinds = {"flip": "mirrored at random", "shift": "shifted at random by a few pixels"}
-    changes = " and ".join(kinds[kind] for kind in study.recipe.augmentation)
-    augmentation = f"Training images are {changes}." if changes else "None."
+    changes = listed([AUGMENTED[kind] for kind in study.recipe.augmentation])
+    augmentation = f"Training images are {changes}, at random." if changes else "None."
     return [
         Assumption("Input size", fits[images.fit], why, "images.pixels, images.fit"),
         grey,

@@ -18,7 +18,7 @@ from foveate.config import PHANTOM, Model, Study
 from foveate.explanation.charts import model_title
 from foveate.report import tables, words
 from foveate.report.architecture import attention_of, backbone_of, describe, place_of
-from foveate.report.words import listed
+from foveate.report.words import AUGMENTED, listed
 from foveate.runs import StudyFolder, Subject
 
 FITS = {
@@ -122,9 +122,9 @@ def _counts(audits: Sequence[dict[str, Any]], part: str) -> str:
 
 def preprocessing(study: Study) -> str:
     """How a decoded image becomes the network's input, as a clause."""
-    images, kinds = study.images, {"flip": "mirrored", "shift": "shifted by a few pixels"}
+    images = study.images
     grey = "turned to grey, " if images.channels == 1 else ""
-    changed = listed([kinds[kind] for kind in study.recipe.augmentation])
+    changed = listed([AUGMENTED[kind] for kind in study.recipe.augmentation])
     augmented = f"; training images were {changed} at random" if changed else ", without augmentation"
     return (
         f"images were {grey}{FITS[images.fit].format(images.pixels)} and normalised with the training part’s mean and "

@@ -26,6 +26,18 @@ COUNTED = (
     "twelve",
 )
 
+# What is done to training images at random (recipe.augmentation); the numbers are those of foveate.data.augment.
+AUGMENTED = {
+    "flip": "mirrored",
+    "vertical_flip": "mirrored top to bottom",
+    "shift": "shifted by a few pixels",
+    "rotation": "rotated by up to 15°",
+    "scale": "scaled by up to 10 %",
+    "translation": "moved by up to 5 % of the side",
+    "brightness": "made up to 10 % brighter or darker",
+    "contrast": "given up to 10 % more or less contrast",
+}
+
 
 FEW = 20  # validation images of a class below which the page warns
 

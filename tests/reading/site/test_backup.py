@@ -310,7 +310,11 @@ def test_what_is_no_backup_changes_nothing(made: Made, moved: Path, tmp_path: Pa
     with hosting.database() as address:
         deployment.save(moved, Deployment(database=address))
         found = within(moved, _RESTORE_EACH, *says)
+        (moved / "results").mkdir()  # as unblinding leaves it
+        (moved / "results" / "results.json").write_text("{}", encoding="utf-8")
+        blind = within(moved, _RESTORE_EACH, made.file)
     assert len(found) == len(says)
+    assert "is from before the study was unblinded" in blind[str(made.file)]
     for path, said in says.items():
         assert said in found[str(path)], path.name
         assert path.name in found[str(path)], path.name

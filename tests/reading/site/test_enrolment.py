@@ -14,7 +14,7 @@ from django.utils import timezone
 from foveate.errors import FoveateError
 from foveate.reading import blinding, tables
 from foveate.reading.site import audit, deployment, enrolment, state
-from foveate.reading.site.models import AuditEntry, Invitation, Reader, Reply, Showing, Slot, Visit
+from foveate.reading.site.models import AuditEntry, Invitation, Reader, Reply, Showing, Slot, StudyState, Visit
 
 
 def test_nobody_is_invited_before_sheet_and_information_are_ready(database: Path) -> None:
@@ -54,6 +54,13 @@ def test_a_link_works_once_and_only_its_hash_is_kept(ready: Path) -> None:
     assert token not in str(list(Invitation.objects.values_list()))
     assert enrolment.redeem(token[:-1] + ("A" if token[-1] != "A" else "B")) is None
     assert enrolment.redeem(token) == reader
+    assert enrolment.redeem(token) is None
+
+
+def test_no_link_works_once_the_study_is_unblinded(ready: Path) -> None:
+    _, token = enrolment.invite("reader-1", None, audit.COMMAND)
+    StudyState.objects.update(unblinded_at=timezone.now())
+    assert enrolment.usable(token) is None
     assert enrolment.redeem(token) is None
 
 

@@ -19,6 +19,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from foveate.errors import FoveateError
+from foveate.reading import results
 from foveate.reading.site import audit, deployment, enrolment, state, study
 from foveate.reading.site.models import (
     AuditEntry,
@@ -137,6 +138,11 @@ def _fill(path: Path, about: About, text: str) -> list[str]:
         raise FoveateError(f"{path} is damaged: it does not hold what it says.")
     if audit.broken_at() is not None:
         raise FoveateError(f"{path} is damaged: its log does not hang together.")
+    if results.exists(study.place()) and state.state().unblinded_at is None:
+        raise FoveateError(
+            f"{path} is from before the study was unblinded: answers that are known by model could be changed. "
+            f"Move {study.place() / results.FOLDER} away if that is meant."
+        )
     audit.record(audit.COMMAND, "restored", about.made_at)
     again = [number for number in enrolment.erased() if Reader.objects.filter(public_id=number).exists()]
     for number in again:

@@ -95,7 +95,9 @@ def checked_dataset(name: str | None) -> str:
 
 
 def usable(token: str) -> Invitation | None:
-    """The invitation that a link is for, if it still works."""
+    """The invitation that a link is for, if it still works; none does once the study is unblinded."""
+    if state.state().unblinded_at is not None:
+        return None
     open_ones = Invitation.objects.filter(redeemed_at=None, revoked_at=None, expires_at__gt=timezone.now())
     return open_ones.select_related("reader").filter(token_hash=tokens.hashed(token)).first()
 
