@@ -32,11 +32,7 @@ LEVEL = {
     "scores": 9,
     "console": 9,
     "commands": 10,
-    "commands_data": 10,
-    "commands_fetch": 10,
-    "commands_reading": 10,
-    "cli_reading": 11,
-    "cli": 12,
+    "cli": 11,
 }
 TORCH_ROOMS = {"models", "attention", "training", "execution"}
 TORCH_FILES = {
@@ -50,9 +46,11 @@ TORCH_FILES = {
 # These read files; they must work where torch is not installed.
 WITHOUT_TORCH = {
     "foveate.cli",
-    "foveate.commands",
-    "foveate.commands_fetch",
-    "foveate.commands_reading",
+    "foveate.commands.audit",
+    "foveate.commands.study",
+    "foveate.commands.reading_set_up",
+    "foveate.commands.fetch",
+    "foveate.commands.reading",
     "foveate.data.fetch",
     "foveate.data.prepare",
     "foveate.evaluation.compare",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foveate import commands
+from foveate.commands import study as commands
 from foveate.evaluation import compare_runs
 from foveate.runs import StudyFolder
 from tests.report import synthetic

@@ -15,7 +15,8 @@ import torch
 
 import foveate
 from foveate import runs
-from foveate.config import PHANTOM, Study
+from foveate.config import Study
+from foveate.config.dataset import PHANTOM
 from foveate.data import freshness
 from foveate.data.batches import Batches
 from foveate.data.classes import classes_of

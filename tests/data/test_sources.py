@@ -11,7 +11,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from foveate.config import Dataset, dump_study, load_study, parse_study
+from foveate.config import dump_study, load_study, parse_study
+from foveate.config.dataset import Dataset
 from foveate.data.sources import open_image, read_dataset, read_source
 from foveate.errors import FoveateError, UsageError
 from tests.conftest import MakeImages

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from foveate.config import Dataset
+from foveate.config.dataset import Dataset
 from foveate.data.decoders import UnreadableImageError
 from foveate.data.sources import archives, open_image, read_dataset, read_source
 from foveate.errors import FoveateError

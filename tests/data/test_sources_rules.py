@@ -8,7 +8,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from foveate.config import Dataset
+from foveate.config.dataset import Dataset
 from foveate.data.sources import Source, SourceImage, read_dataset
 from foveate.data.sources.rules import RULES, kermany_patient
 from foveate.errors import FoveateError

@@ -16,7 +16,8 @@ import yaml
 from PIL import Image
 from pyarrow import parquet
 
-from foveate.config import Dataset, parse_study
+from foveate.config import parse_study
+from foveate.config.dataset import Dataset
 from foveate.data.sources import Source, open_image, read_dataset
 from foveate.errors import FoveateError
 from tests.data.test_sources import touch

@@ -20,8 +20,8 @@ from foveate.data.decoders import decode
 from foveate.errors import FoveateError
 from foveate.explanation import heatmaps
 from foveate.reading import package, render
+from foveate.reading.cases_and_key import PublicCase, cases_csv, layers, read_cases, read_key, read_seed
 from foveate.reading.questions import QUESTIONS
-from foveate.reading.tables import PublicCase, cases_csv, layers, read_cases, read_key, read_seed
 from foveate.runs import Run, StudyFolder, Subject
 from tests.report import synthetic
 

@@ -15,7 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foveate import runs
-from foveate.config import PHANTOM, Dataset, Images, Study
+from foveate.config import Images, Study
+from foveate.config.dataset import PHANTOM, Dataset
 from foveate.data import freshness
 from foveate.data import split as splits
 from foveate.data.audit import Duplicates, audit, find_duplicates

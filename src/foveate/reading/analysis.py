@@ -26,7 +26,7 @@ from foveate.reading.consensus import (
     shown_twice,
     within_readers,
 )
-from foveate.reading.design_test import Schedule
+from foveate.reading.design_permutation import Schedule
 from foveate.reading.preference import (
     BestChosen,
     Preference,

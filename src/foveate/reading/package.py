@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from foveate.errors import FoveateError
 from foveate.reading import selection
 from foveate.reading.answers import CANNOT_JUDGE, LETTERS, NONE
+from foveate.reading.cases_and_key import CASES, KEY, SEED
 from foveate.reading.questions import QUESTIONS, Question, checked, explain
 from foveate.reading.selection import Repeat, Shown
-from foveate.reading.tables import CASES, KEY, SEED
 from foveate.reading.writing import IMAGES, SUMS, Advance, becoming, write, write_cases
 from foveate.runs import StudyFolder, Subject
 

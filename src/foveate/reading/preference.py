@@ -18,7 +18,7 @@ from foveate.evaluation.results import Estimate, Undefined
 from foveate.evaluation.thresholds import wilson
 from foveate.reading.answers import CANNOT_JUDGE, NONE, models_of
 from foveate.reading.consensus import NO_CHOICE, Answers, Found, firsts
-from foveate.reading.design_test import Schedule, design_permutation_test
+from foveate.reading.design_permutation import Schedule, design_permutation_test
 
 
 @dataclass(frozen=True)

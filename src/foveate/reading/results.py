@@ -52,7 +52,7 @@ class DatasetResults:
     ratings: tuple[Rating, ...] = ()
     scores: Mapping[tuple[str, str], Mapping[str, float]] = field(default_factory=dict)  # by case and model
     saved_at: Mapping[tuple[str, int], str] = field(default_factory=dict)  # by reader and showing, ISO 8601
-    schedule: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # see design_test.Schedule
+    schedule: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # see design_permutation.Schedule
 
 
 class _Strict(BaseModel):

@@ -19,12 +19,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foveate import runs
-from foveate.config import PHANTOM
+from foveate.config.dataset import PHANTOM
 from foveate.errors import FoveateError
 from foveate.explanation import heatmaps
 from foveate.reading import render
+from foveate.reading.cases_and_key import CASES, KEY, KEY_TABLE, KeyRow, PublicCase, cases_csv, key_csv
 from foveate.reading.selection import Shown
-from foveate.reading.tables import CASES, KEY, KEY_TABLE, KeyRow, PublicCase, cases_csv, key_csv
 from foveate.runs import Run, StudyFolder, Subject
 
 IMAGES = "images"  # a folder

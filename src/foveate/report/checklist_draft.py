@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from foveate import runs
-from foveate.config import PHANTOM
+from foveate.config.dataset import PHANTOM
 from foveate.report import tables
 from foveate.runs import StudyFolder
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from foveate import runs
-from foveate.config import PHANTOM, Study
+from foveate.config import Study
+from foveate.config.dataset import PHANTOM
 from foveate.explanation import figures
 from foveate.explanation.charts import model_title
 from foveate.reading.results import DatasetResults

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from foveate import runs
-from foveate.config import PHANTOM
+from foveate.config.dataset import PHANTOM
 from foveate.report import tables, words
 from foveate.runs import StudyFolder, Subject
 

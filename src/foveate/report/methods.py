@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 
 from foveate import runs
-from foveate.config import PHANTOM, Model, Study
+from foveate.config import Model, Study
+from foveate.config.dataset import PHANTOM
 from foveate.explanation.charts import model_title
 from foveate.report import tables, words
 from foveate.report.architecture import attention_of, backbone_of, describe, place_of

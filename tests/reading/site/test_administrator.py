@@ -22,7 +22,7 @@ from django.test import Client
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 
-from foveate.reading import results, tables
+from foveate.reading import cases_and_key, results
 from foveate.reading.site import accounts, audit, backup, enrolment, middleware, state, throttle
 from foveate.reading.site.administrator import overview_views, urls
 from foveate.reading.site.models import AdministratorLink, AuditEntry, ConsentText, Invitation, Reader, Reply
@@ -68,7 +68,7 @@ def as_administrator(user: User) -> Client:
 
 def addresses(reader: Reader, place: Path) -> dict[str, str]:
     """Every address of the administrator's pages, by name."""
-    values = {"token": "x" * 43, "public_id": reader.public_id, "name": tables.read_cases(place)[0].name}
+    values = {"token": "x" * 43, "public_id": reader.public_id, "name": cases_and_key.read_cases(place)[0].name}
     found = {}
     for pattern in urls.urlpatterns:
         assert isinstance(pattern, URLPattern)
@@ -418,7 +418,7 @@ def test_information_has_versions(admin: Client, reader: Reader) -> None:
 
 
 def test_the_contact_sheet_shows_no_heat_map(admin: Client, place: Path) -> None:
-    key = tables.read_key(place)
+    key = cases_and_key.read_key(place)
     shown = admin.get(f"/admin/sheet/{key[0].name}")
     assert bytes(shown.content) == (place / "images" / f"{key[0].name}.png").read_bytes()
     assert shown["Cache-Control"] == "private, no-store"
@@ -451,8 +451,8 @@ def opened(response: Any) -> dict[str, str]:
 
 def test_pages_and_export_are_blind(admin: Client, reader: Reader, cleared: Path) -> None:
     answered(reader)
-    key = tables.read_key(cleared)
-    told = {"resnet", "cbam", "+se", "+gc", str(tables.read_seed(cleared))}
+    key = cases_and_key.read_key(cleared)
+    told = {"resnet", "cbam", "+se", "+gc", str(cases_and_key.read_seed(cleared))}
     told |= {row.case for row in key} | {row.layer for row in key} | {row.truth for row in key}
     pages = {
         name: text(response)
@@ -527,7 +527,7 @@ def test_unblinding_shows_models_and_locks_answers(admin: Client, reader: Reader
 
 
 def test_a_key_that_is_away_locks_nothing_and_is_said(admin: Client, reader: Reader, cleared: Path) -> None:
-    key = cleared / tables.KEY / tables.KEY_TABLE
+    key = cleared / cases_and_key.KEY / cases_and_key.KEY_TABLE
     away = key.rename(key.with_suffix(".away"))
     try:
         response = admin.post("/admin/unblind", {"password": PASSWORD})

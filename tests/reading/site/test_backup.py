@@ -27,7 +27,7 @@ Rows = dict[str, list[dict[str, Any]]]
 _BEGIN = """
 import contextlib, io, json, sys, threading
 from pathlib import Path
-from foveate import commands_reading
+from foveate.commands import reading as commands_reading
 from foveate.reading.site import server
 
 place = Path(sys.argv[1])

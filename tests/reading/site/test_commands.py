@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from foveate.cli import app
-from foveate.reading import package, tables
+from foveate.reading import cases_and_key, package
 from foveate.reading.questions import example
 from foveate.reading.site import deployment
 from foveate.reading.site.deployment import Deployment
@@ -69,7 +69,7 @@ def test_create(runs_done: Path, tmp_path: Path) -> None:
     assert "mri: 6 cases and 2 for practice, 4 models\n" in done.stdout
     assert f"to be looked through for names: {place / 'contact-sheet.png'}\n" in done.stdout
     assert f"next: foveate reading serve {out}\n" in done.stdout
-    assert tables.read_seed(place) == 5
+    assert cases_and_key.read_seed(place) == 5
     study = package.load(place)
     assert [question.name for question in study.questions] == [own["name"] for own in yaml.safe_load(example())]
     assert (study.show_truth, study.options.repeat_share, study.options.go_back) == (True, 0.5, False)
@@ -88,7 +88,7 @@ def test_create_with_a_list_of_cases(runs_done: Path, tmp_path: Path) -> None:
     (tmp_path / "cases.txt").write_text("\ufeff" + "\r\n\r\n".join(f"  {case} " for case in chosen), encoding="utf-8")
     done = run("create", out, "--cases", tmp_path / "cases.txt", "--quiet")
     assert done.returncode == 0, done.stdout
-    assert sorted({row.case for row in tables.read_key(out / "reading") if not row.practice}) == chosen
+    assert sorted({row.case for row in cases_and_key.read_key(out / "reading") if not row.practice}) == chosen
 
 
 WRONG: dict[str, str | bytes] = {

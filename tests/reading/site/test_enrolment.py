@@ -12,7 +12,7 @@ from django.apps import apps
 from django.utils import timezone
 
 from foveate.errors import FoveateError
-from foveate.reading import blinding, tables
+from foveate.reading import blinding, cases_and_key
 from foveate.reading.site import audit, deployment, enrolment, state
 from foveate.reading.site.models import AuditEntry, Invitation, Reader, Reply, Showing, Slot, StudyState, Visit
 
@@ -76,9 +76,9 @@ def test_a_link_ends_by_time_and_by_revoking(ready: Path) -> None:
 
 
 def test_the_rows_are_the_schedule_of_the_seed(reader: Reader, place: Path) -> None:
-    key = tables.read_key(place)
-    layers, seed = tables.layers(key), tables.read_seed(place)
-    names = [case.name for case in tables.read_cases(place) if not case.practice]
+    key = cases_and_key.read_key(place)
+    layers, seed = cases_and_key.layers(key), cases_and_key.read_seed(place)
+    names = [case.name for case in cases_and_key.read_cases(place) if not case.practice]
     expected = blinding.reader_schedule(seed, reader.public_id, 10, 4)
     showings = list(reader.showings.all())
     assert [row.kind for row in showings[:2]] == ["practice"] * 2
@@ -143,9 +143,9 @@ def test_erasing_leaves_an_entry_in_the_log_and_in_the_list_for_backups(reader: 
 
 
 def test_nothing_in_the_database_tells_a_model(reader: Reader, place: Path) -> None:
-    told = {"resnet", "cbam", "lesion", *(row.case for row in tables.read_key(place))}
+    told = {"resnet", "cbam", "lesion", *(row.case for row in cases_and_key.read_key(place))}
     text = " ".join(str(row) for model in apps.get_models() for row in model._default_manager.values_list())
     assert reader.public_id in text
     assert not [word for word in told if word in text]
-    assert str(tables.read_seed(place)) not in text
+    assert str(cases_and_key.read_seed(place)) not in text
     assert deployment.secret_key(place) not in text

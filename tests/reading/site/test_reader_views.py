@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.html import escape
 
-from foveate.reading import tables
+from foveate.reading import cases_and_key
 from foveate.reading.site import access, audit, enrolment, middleware, saving, state, study
 from foveate.reading.site.models import AuditEntry, Reader, Reply, Slot
 
@@ -201,7 +201,7 @@ def test_pictures_tell_nothing_but_their_pixels(own: Client, reader: Reader, pla
 
 
 def test_no_page_tells_case_model_truth_or_repeat(own: Client, reader: Reader, place: Path) -> None:
-    key = tables.read_key(place)
+    key = cases_and_key.read_key(place)
     told = {"resnet", "cbam", "lesion", "repeat", reader.public_id}
     told |= {row.case for row in key} | {row.name for row in key} | {row.layer for row in key}
     for showing in reader.showings.exclude(kind="end"):

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from foveate.errors import FoveateError
 from foveate.evaluation.results import Estimate
-from foveate.reading import result_tables, results, tables
+from foveate.reading import cases_and_key, result_tables, results
 from foveate.reading.answers import CANNOT_JUDGE, NONE, Answer
 from foveate.reading.questions import QUESTIONS, Question
 from foveate.reading.results import Rating, analysed
@@ -266,7 +266,7 @@ def test_a_known_preference_is_found_and_not_seen_before(key: Key, ready: Path) 
     for layers in by_case.values():
         generator.shuffle(layers)
     write_key(ready, [row | {"layer": by_case[row["name"]].pop()} for row in key])
-    tables.layers(tables.read_key(ready))  # it is a good key, of another study
+    cases_and_key.layers(cases_and_key.read_key(ready))  # it is a good key, of another study
     assert blind_view() == before
 
     (ready / "key" / "key.csv").unlink()

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from foveate.config import Dataset
+from foveate.config.dataset import Dataset
 from foveate.data.cards import CARDS
 from foveate.data.decoders import Decoded, decode
 from foveate.data.sources import labels

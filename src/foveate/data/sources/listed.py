@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from foveate.config import Columns, NameAndLabel
+from foveate.config.dataset import Columns, NameAndLabel
 from foveate.data.sources.folders import visible_files, without_ending
 from foveate.data.sources.lookup import Lookup
 from foveate.data.sources.source import SPLIT_NAMES, Source, SourceImage, first_three

@@ -16,7 +16,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from foveate.errors import FoveateError
-from foveate.reading import package, tables
+from foveate.reading import cases_and_key, package
 from foveate.reading.site import accounts, audit, backup, deployment, state, study
 
 Level = Literal["good", "note", "bad"]
@@ -44,8 +44,8 @@ def _files() -> Iterator[Finding]:
     place = study.place()
     try:
         package.verify(place)
-        tables.layers(tables.read_key(place))
-        tables.read_seed(place)
+        cases_and_key.layers(cases_and_key.read_key(place))
+        cases_and_key.read_seed(place)
     except FoveateError as error:
         yield Finding("bad", f"{error}")
     else:
@@ -57,7 +57,10 @@ def _permissions() -> Iterator[Finding]:
         yield Finding("note", "file permissions are not checked on this system")
         return
     place = study.place()
-    private = [place, *(place / name for name in (tables.KEY, deployment.SECRETS, deployment.DATABASE, backup.FOLDER))]
+    private = [
+        place,
+        *(place / name for name in (cases_and_key.KEY, deployment.SECRETS, deployment.DATABASE, backup.FOLDER)),
+    ]
     for path in (path for path in private if path.exists()):
         if path.stat().st_mode & 0o077:
             yield Finding("bad", f"others may read {path}: chmod go= {path}")

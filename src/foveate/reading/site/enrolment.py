@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from foveate import runs
 from foveate.errors import FoveateError
-from foveate.reading import blinding, tables
+from foveate.reading import blinding, cases_and_key
 from foveate.reading.answers import LETTERS
 from foveate.reading.site import audit, locks, state, study, tokens, unblinding
 from foveate.reading.site.models import PLAIN, Invitation, Reader, Showing, Slot
@@ -136,7 +136,7 @@ def enrol(reader: Reader) -> str:
 
 
 def _draw(reader: Reader) -> None:
-    seed, layers = tables.read_seed(study.place()), tables.layers(tables.read_key(study.place()))
+    seed, layers = cases_and_key.read_seed(study.place()), cases_and_key.layers(cases_and_key.read_key(study.place()))
     own, options = study.dataset(reader.dataset), study.study().options
     names = [case.name for case in study.cases().values() if case.dataset == own.name]
     practice = [name for name in names if study.cases()[name].practice]

@@ -10,9 +10,9 @@ from django.conf import settings
 
 from foveate.errors import FoveateError
 from foveate.reading import package
+from foveate.reading.cases_and_key import PublicCase, read_cases
 from foveate.reading.package import ReadingDataset, ReadingStudy
 from foveate.reading.questions import Question
-from foveate.reading.tables import PublicCase, read_cases
 
 
 def place() -> Path:

@@ -9,15 +9,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from foveate.errors import FoveateError
-from foveate.reading import results, tables
+from foveate.reading import cases_and_key, results
 from foveate.reading.analysis import LetterFree, letter_free
 from foveate.reading.answers import CANNOT_JUDGE, NONE, Answer
+from foveate.reading.cases_and_key import KeyRow
 from foveate.reading.export import BlindRow
 from foveate.reading.package import ReadingDataset
 from foveate.reading.results import DatasetResults, Rating, ReaderRow
 from foveate.reading.site import audit, locks, state, study
 from foveate.reading.site.models import PLAIN, Reader, Showing, StudyState
-from foveate.reading.tables import KeyRow
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ def unblind(actor: str) -> None:
 
     Raises FoveateError where the key is missing or damaged: then nothing is locked.
     """
-    key = tables.read_key(study.place())
-    tables.layers(key)
+    key = cases_and_key.read_key(study.place())
+    cases_and_key.layers(key)
     with transaction.atomic():
         locks.answers_stay()
         own = StudyState.objects.select_for_update().get()
@@ -63,7 +63,7 @@ def unblinded() -> list[DatasetResults]:
     """Everything by model. Raises FoveateError while the study is blind."""
     if state.state().unblinded_at is None:
         raise FoveateError("the study is blind: unblind it first.")
-    key = tables.read_key(study.place())
+    key = cases_and_key.read_key(study.place())
     return [_of_dataset(own, [row for row in key if row.dataset == own.name]) for own in study.study().datasets]
 
 

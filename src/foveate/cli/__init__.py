@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from foveate import __version__, cli_reading, console
+from foveate import __version__, console
+from foveate.cli import reading
 
 app = typer.Typer(
     name="foveate",
@@ -20,7 +21,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Look at and make data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
-app.add_typer(cli_reading.app, name="reading")
+app.add_typer(reading.app, name="reading")
 
 Out = Annotated[Path, typer.Argument(metavar="OUT", help="The study's folder.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
@@ -80,7 +81,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Carry out a whole study: images, training, comparison, heat-maps, report. Started again, it goes on."""
-    from foveate import commands
+    from foveate.commands import study as commands
     from foveate.overrides import Overrides
 
     if cache is not None:  # no part of the study: it only says where this machine keeps things
@@ -105,7 +106,7 @@ def run(
 @app.command()
 def train(out: Out, device: Device = "auto", quiet: Quiet = False) -> None:
     """Train every run of a study that is not trained yet."""
-    from foveate import commands
+    from foveate.commands import study as commands
 
     commands.stage("train", out, device, quiet)
 
@@ -137,7 +138,7 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Score the trained runs and compare the models; or compare scores from anywhere; or plan a study."""
-    from foveate import commands
+    from foveate.commands import study as commands
 
     commands.evaluate(study, predictions, baseline, positive, design, out, plan, device, quiet)
 
@@ -152,7 +153,7 @@ def explain(
     quiet: Quiet = False,
 ) -> None:
     """Score the heat-maps against masks and draw the figures."""
-    from foveate import commands
+    from foveate.commands import study as commands
 
     commands.stage("explain", out, device, quiet)
     if maps:
@@ -162,7 +163,7 @@ def explain(
 @app.command()
 def report(out: Out, quiet: Quiet = False) -> None:
     """Write the tables and the report's page."""
-    from foveate import commands
+    from foveate.commands import study as commands
 
     commands.stage("report", out, "cpu", quiet)
 
@@ -175,7 +176,7 @@ def models(
     device: Device = "auto",
 ) -> None:
     """List the models: parameters, FLOPs, activation memory, initial gain, step time relative to the first."""
-    from foveate import commands
+    from foveate.commands import study as commands
 
     commands.models(names, pixels, time, device)
 
@@ -187,7 +188,7 @@ def export(
     out: Annotated[Path | None, typer.Option(help="The file [default: RUN/model.onnx].")] = None,
 ) -> None:
     """Write a trained model as one file for other programs, checked at sizes it was not traced at."""
-    from foveate import commands
+    from foveate.commands import study as commands
 
     commands.export(run_folder, to, out)
 
@@ -221,10 +222,10 @@ def audit(
     Where DIR has a manifest.csv with columns width, height, mode or format that differ from the files', they are taken
     for those of the originals, and are set against the labels, too.
     """
-    from foveate import commands_data
+    from foveate.commands import audit as commands
 
     labels = [label.strip() for label in (positive or "").split(",") if label.strip()]
-    commands_data.audit(folder, out, masks, labels, strict, skip_unreadable, quiet)
+    commands.audit(folder, out, masks, labels, strict, skip_unreadable, quiet)
 
 
 @data_app.command("fetch")
@@ -234,17 +235,17 @@ def fetch(
     quiet: Quiet = False,
 ) -> None:
     """Download one of the paper's data sets from its source and check it; started again, it goes on."""
-    from foveate import commands_fetch
+    from foveate.commands import fetch as commands
 
-    commands_fetch.fetch(name, to, quiet)
+    commands.fetch(name, to, quiet)
 
 
 @data_app.command("card")
 def card(name: Annotated[str, typer.Argument(metavar="NAME", help="skin, cxr, mri or ct.")]) -> None:
     """Print what is known of one of the paper's data sets: source, licence, counts, known problems."""
-    from foveate import commands_fetch
+    from foveate.commands import fetch as commands
 
-    commands_fetch.card(name)
+    commands.card(name)
 
 
 @data_app.command("phantom")
@@ -255,7 +256,7 @@ def phantom(
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other images.")] = 0,
 ) -> None:
     """Write the built-in phantom images, with masks, as a folder to try --data on."""
-    from foveate import commands
+    from foveate.commands import study as commands
 
     commands.phantom(folder, images, size, seed)
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from foveate.config.dataset import PHANTOM, Columns, Dataset, NameAndLabel, Strict, absolute
 from foveate.errors import UsageError
 
 Policy = Literal["paper", "shipped", "clean"]
 Precision = Literal["auto", "float32", "bfloat16"]
-PHANTOM = "phantom"  # the data-set source that is built in
 Augmentation = Literal[
     "flip", "shift", "vertical_flip", "rotation", "scale", "translation", "brightness", "contrast", "standard"
 ]
@@ -24,106 +24,12 @@ STANDARD: tuple[Augmentation, ...] = ("flip", "rotation", "scale", "translation"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
-def _absolute(path: str, folder: Path | None = None) -> str:
-    return str((folder or Path()).joinpath(Path(path).expanduser()).resolve())
-
-
-class _Strict(BaseModel):
-    """Unknown keys are errors, values never change after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class NameAndLabel(_Strict):
-    """The columns of a table that name an image and its label."""
-
-    path: str = "path"  # the image's file; without folder or ending where that is clear
-    # Several: one column a class, with 1 in the one that holds.
-    label: Annotated[tuple[str, ...], Field(min_length=1)] = ("label",)
-
-    @field_validator("label", mode="before")
-    @classmethod
-    def _one_is_a_list_of_one(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
-
-
-class Columns(NameAndLabel):
-    """The columns of a data set's table; a None is read where the table has a column of that very name."""
-
-    patient: str | None = None
-    split: str | None = None  # train, val or test
-    mask: str | None = None  # the lesion mask's file
-    site: str | None = None  # hospital or device
-    frame: str | None = None  # the number, from 0, of the picture in a file that holds several
-
-
-class Dataset(_Strict):
-    """One collection of images with one question: diseased or not, told from two classes or from several."""
-
-    source: str | None = None  # a folder, a zip of one, a MedMNIST .npz, or "phantom"
-    table: str | None = None  # a table of the images in the source, instead of its folders
-    columns: Columns = Columns()  # of that table
-    label_table: str | None = None  # a second table, where the labels do not stand in the first
-    label_columns: NameAndLabel = NameAndLabel()
-    rules: Literal["skin", "cxr", "mri", "ct"] | None = None  # one of the paper's data sets as its source packs it
-    merge: dict[str, tuple[str, ...]] = {}  # a label and the labels that it takes the place of
-    masks: str | None = None  # a folder of lesion masks that mirrors the folder of images
-    positive: tuple[str, ...] = ()  # the labels that count as disease; the others are the other class
-    each_class: bool = False  # train on every label as a class of its own, instead of two
-    title: str = ""  # as it stands in the report; the name where empty
-    published: Literal["skin", "cxr", "mri", "ct"] | None = None  # the paper's table to stand beside ours
-    epochs: Annotated[int, Field(ge=1)] | None = None  # overrides recipe.epochs
-    phantom_images: Annotated[int, Field(ge=20)] = 480  # for source: phantom
-    phantom_size: Annotated[int, Field(ge=32)] = 128
-
-    @field_validator("source", "masks", "table", "label_table")
-    @classmethod
-    def _paths_hold_from_anywhere(cls, value: str | None) -> str | None:
-        return value if value is None or value == PHANTOM else _absolute(value)
-
-    @field_validator("positive", mode="before")
-    @classmethod
-    def _one_is_a_list_of_one(cls, value: Any) -> Any:
-        return _labels(value)
-
-    @field_validator("merge", mode="before")
-    @classmethod
-    def _merged_are_lists(cls, value: Any) -> Any:
-        return {_label(k): _labels(v) for k, v in value.items()} if isinstance(value, dict) else value
-
-    @model_validator(mode="after")
-    def _parts_fit_together(self) -> Dataset:
-        tabled = {"label_table": self.label_table is not None, "columns": self.columns != Columns()}
-        for key, given in tabled.items():
-            if given and self.table is None:
-                raise ValueError(f"{key} goes with table: name the table of the images")
-        if self.label_columns != NameAndLabel() and self.label_table is None:
-            raise ValueError("label_columns goes with label_table: name the table of the labels")
-        if self.rules is not None and self.table is not None:
-            raise ValueError("rules and table exclude each other: the rules read the data set as its source packs it")
-        merged = [label for labels in self.merge.values() for label in labels]
-        for label in merged:
-            if merged.count(label) > 1:
-                raise ValueError(f"merge names the label {label!r} twice")
-        return self
-
-
-def _label(value: Any) -> Any:
-    """A label as text: YAML reads a bare 1 as a number."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _labels(value: Any) -> Any:
-    """Labels as a list of texts; one is a list of one."""
-    return tuple(_label(one) for one in value) if isinstance(value, (list, tuple)) else (_label(value),)
-
-
-class Model(_Strict):
+class Model(Strict):
     """A backbone and the attention in its residual blocks; both are read off the name unless given."""
 
     backbone: str = ""
     attention: str | None = None
-    attention_options: dict[str, Any] = {}
+    attention_options: dict[str, Any] = Field(default_factory=dict)
     placement: str = "default"
     stages: tuple[int, ...] = (1, 2, 3, 4)
     init: Literal["official", "identity", "he"] = "official"  # of the attention blocks; the backbone is always He's
@@ -132,10 +38,10 @@ class Model(_Strict):
     @field_validator("weights")
     @classmethod
     def _path_holds_from_anywhere(cls, value: str | None) -> str | None:
-        return None if value is None else _absolute(value)
+        return None if value is None else absolute(value)
 
 
-class Images(_Strict):
+class Images(Strict):
     """How a decoded image becomes the network's input."""
 
     # Below 33 pixels a ResNet's last feature map is a single position: no heat-map, no batch norm.
@@ -144,7 +50,7 @@ class Images(_Strict):
     channels: Literal[1, 3] = 3  # with 3, grey is repeated; with 1, colour becomes luma
 
 
-class Recipe(_Strict):
+class Recipe(Strict):
     """The training recipe; the defaults are the paper's (section 4.3)."""
 
     epochs: Annotated[int, Field(ge=1)] = 100
@@ -169,7 +75,7 @@ class Recipe(_Strict):
         return tuple(name for given in value for name in (STANDARD if given == "standard" else (given,)))
 
 
-class Evaluation(_Strict):
+class Evaluation(Strict):
     """How runs are judged and compared; see docs/numbers.md."""
 
     design: Literal["auto", "nested", "factorial"] = "auto"  # auto: factorial where the runs' records license it
@@ -179,7 +85,7 @@ class Evaluation(_Strict):
     bootstrap: Annotated[int, Field(ge=0)] = 2000  # samples of patients, where patients are known; 0 for none
 
 
-class Study(_Strict):
+class Study(Strict):
     """Everything that decides the numbers of a study."""
 
     name: str
@@ -298,7 +204,7 @@ def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
         for entry in entries.values() if isinstance(entries, dict) else ():
             for key in keys:
                 if isinstance(entry, dict) and isinstance(entry.get(key), str) and entry[key] != PHANTOM:
-                    entry[key] = _absolute(entry[key], folder)
+                    entry[key] = absolute(entry[key], folder)
 
 
 def parse_study(data: dict[str, Any], origin: str | Path = "the study") -> Study:

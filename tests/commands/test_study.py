@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from foveate import commands
+from foveate.commands import study as commands
 from foveate.config import Study, parse_study
 from foveate.execution import plan as planning
 from foveate.execution.plan import Plan

@@ -41,9 +41,9 @@ def create(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
 ) -> None:
     """Draw cases and render every picture into OUT/reading."""
-    from foveate import commands_reading
+    from foveate.commands import reading_set_up as commands
 
-    commands_reading.create(
+    commands.create(
         out, dataset or [], cases, repeat, consent, questions, show_truth, repeats, not no_going_back, seed, quiet
     )
 
@@ -62,9 +62,9 @@ def serve(
     database: Database = None,
 ) -> None:
     """Serve the study; prints the first administrator's link."""
-    from foveate import commands_reading
+    from foveate.commands import reading as commands
 
-    commands_reading.serve(out, host, port, url, trusted_proxy, database)
+    commands.serve(out, host, port, url, trusted_proxy, database)
 
 
 @app.command()
@@ -75,9 +75,9 @@ def invite(
     days: Days = 30,
 ) -> None:
     """Print a reader's link. It works once."""
-    from foveate import commands_reading
+    from foveate.commands import reading as commands
 
-    commands_reading.invite(out, name, dataset, days)
+    commands.invite(out, name, dataset, days)
 
 
 @app.command()
@@ -88,9 +88,9 @@ def results(
     ] = False,
 ) -> None:
     """Progress and agreement while the study is blind; the analysis once it is unblinded."""
-    from foveate import commands_reading
+    from foveate.commands import reading as commands
 
-    commands_reading.results(out, unblind)
+    commands.results(out, unblind)
 
 
 @app.command()
@@ -99,9 +99,9 @@ def export(
     to: Annotated[Path | None, typer.Option(metavar="FILE.zip", help="[default: reading-<kind>-<day>.zip]")] = None,
 ) -> None:
     """Write all answers as CSV and JSON with a codebook; by model, and for REDCap, once unblinded."""
-    from foveate import commands_reading
+    from foveate.commands import reading as commands
 
-    commands_reading.export(out, to)
+    commands.export(out, to)
 
 
 @app.command()
@@ -112,9 +112,9 @@ def backup(
     ] = None,
 ) -> None:
     """Write a backup of the answers; the server may run."""
-    from foveate import commands_reading
+    from foveate.commands import reading as commands
 
-    commands_reading.backup(out, to)
+    commands.backup(out, to)
 
 
 @app.command()
@@ -124,9 +124,9 @@ def restore(
     database: Database = None,
 ) -> None:
     """Fill an empty database from a backup, and erase again who was erased since."""
-    from foveate import commands_reading
+    from foveate.commands import reading as commands
 
-    commands_reading.restore(out, file, database)
+    commands.restore(out, file, database)
 
 
 @app.command()
@@ -136,9 +136,9 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete a reader with all answers; names the backups that still hold them."""
-    from foveate import commands_reading
+    from foveate.commands import reading as commands
 
-    commands_reading.erase(out, name, yes)
+    commands.erase(out, name, yes)
 
 
 @app.command()
@@ -147,17 +147,17 @@ def admin(
     reset: Annotated[bool, typer.Option("--reset", help="Make a link, and sign everybody out.")] = False,
 ) -> None:
     """Make a link by which an administrator sets a new password."""
-    from foveate import commands_reading
+    from foveate.commands import reading as commands
 
-    commands_reading.admin(out, reset)
+    commands.admin(out, reset)
 
 
 @app.command()
 def doctor(out: Out) -> None:
     """Check a deployment: files, database, file system, TLS, proxy, cookies, log, backups."""
-    from foveate import commands_reading
+    from foveate.commands import reading as commands
 
-    commands_reading.doctor(out)
+    commands.doctor(out)
 
 
 @app.command()
@@ -171,6 +171,6 @@ def plan(
     ] = 0.3,
 ) -> None:
     """How many readers and cases would show that one model is preferred?"""
-    from foveate import commands_reading
+    from foveate.commands import reading_set_up as commands
 
-    commands_reading.plan(readers, cases, models, win, common)
+    commands.plan(readers, cases, models, win, common)

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from foveate import console, runs
 from foveate.attention import list_attention
-from foveate.config import PHANTOM, Study, presets
+from foveate.config import Study, presets
+from foveate.config.dataset import PHANTOM
 from foveate.errors import UsageError
 from foveate.overrides import Overrides, assemble
 from foveate.runs import StudyFolder

@@ -15,7 +15,7 @@ from foveate.evaluation.results import Undefined
 from foveate.reading import blinding
 from foveate.reading.answers import CANNOT_JUDGE, NONE, Answer
 from foveate.reading.consensus import Found
-from foveate.reading.design_test import design_permutation_test
+from foveate.reading.design_permutation import design_permutation_test
 
 # What a reader clicks: from the number of the showing, the case and the models at A, B, C, ..., a letter from 0.
 Habit = Callable[[np.random.Generator, int, int, Sequence[int]], int]

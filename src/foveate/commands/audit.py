@@ -1,4 +1,4 @@
-"""What `foveate data …` does: audit a folder of images."""
+"""What `foveate data audit` does."""
 
 from __future__ import annotations
 

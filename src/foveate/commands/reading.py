@@ -1,4 +1,4 @@
-"""What `foveate reading …` does: the application's services, with what a terminal needs around them."""
+"""What `foveate reading …` does with a study that readers use: the application's services, for a terminal."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from rich.table import Table
 
-from foveate import console, runs
+from foveate import console
 from foveate.errors import FoveateError, UsageError
-from foveate.runs import StudyFolder, Subject
 
 if TYPE_CHECKING:
     from foveate.reading.result_tables import ResultTable
-    from foveate.reading.selection import Repeat
     from foveate.reading.site.deployment import Deployment
 
 
@@ -29,82 +26,6 @@ def place_of(out: Path) -> Path:
         if (place / "study.yaml").is_file() and (place / "cases.csv").is_file():
             return place
     raise UsageError(f"{out} holds no reader study: `foveate reading create OUT` makes one.")
-
-
-def create(
-    out: Path,
-    datasets: list[str],
-    cases: str,
-    repeat: str,
-    consent: Path | None,
-    questions: Path | None,
-    show_truth: bool,
-    repeats: float,
-    go_back: bool,
-    seed: int | None,
-    quiet: bool,
-) -> None:
-    """`foveate reading create`."""
-    from foveate.reading import package, writing
-    from foveate.reading.questions import QUESTIONS, read_questions
-
-    with console.errors_for_people(), console.bar(quiet) as bar:
-        folder = StudyFolder(out)
-        subjects = _subjects(folder, datasets)
-        chosen = _cases(cases)
-        bar.announce("rendering the cases")
-        place = package.create(
-            folder,
-            subjects,
-            chosen,
-            _repeat(repeat),
-            seed=seed,
-            show_truth=show_truth,
-            questions=read_questions(questions) if questions else QUESTIONS,
-            options=package.Options(repeat_share=repeats, go_back=go_back),
-            consent=_text(consent) if consent else None,
-            advance=bar.advance,
-        )
-        study = package.load(place)
-    for dataset in study.datasets:
-        counted = f"{dataset.cases} cases and {dataset.practice} for practice, {dataset.models} models"
-        console.out.print(f"{dataset.name}: {counted}", markup=False)
-    console.out.print(f"contact sheet, to be looked through for names: {place / writing.SHEET}", markup=False)
-    console.out.print(f"next: foveate reading serve {out}", markup=False)
-
-
-def _subjects(folder: StudyFolder, names: list[str]) -> list[Subject]:
-    every = runs.subjects(folder.study)
-    unknown = [name for name in names if name not in [own.name for own in every]]
-    if unknown:
-        raise UsageError(f"--dataset {unknown[0]} is not in the study: it has {', '.join(own.name for own in every)}.")
-    return [own for own in every if not names or own.name in names]
-
-
-def _cases(text: str) -> int | list[str]:
-    if text.isascii() and text.isdigit():
-        if not 1 <= int(text) <= 1000:
-            raise UsageError(f"--cases must be 1 to 1000, not {text}.")
-        return int(text)
-    path = Path(text)
-    if not path.is_file():
-        raise UsageError(f"--cases must be a number or a file with a case id in each line; there is no file {text}.")
-    return [line.strip() for line in _text(path).splitlines() if line.strip()]
-
-
-def _repeat(text: str) -> Repeat:
-    if text == "all":
-        return "all"
-    if text.isascii() and text.isdigit() and int(text) > 0:
-        return int(text)
-    raise UsageError(f"--repeat must be the number of a run, such as 1, or all; not {text}.")
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FoveateError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}.") from error
 
 
 def serve(
@@ -273,13 +194,13 @@ def export(out: Path, to: Path | None) -> None:
 def backup(out: Path, to: Path | None) -> None:
     """`foveate reading backup`."""
     with _site(out) as place:
-        from foveate.reading import tables
+        from foveate.reading import cases_and_key
         from foveate.reading.site import audit, backup
 
         path = to or backup.default_path()
         about = backup.write(path, audit.COMMAND)
         console.out.print(f"written: {path}, {len(about.readers)} readers", markup=False)
-        console.out.print(f"The key is not in it: keep {place / tables.KEY} in another place.", markup=False)
+        console.out.print(f"The key is not in it: keep {place / cases_and_key.KEY} in another place.", markup=False)
 
 
 def restore(out: Path, file: Path, database: str | None) -> None:
@@ -341,33 +262,3 @@ def doctor(out: Path) -> None:
             console.out.print(f"{finding.level:<5} {finding.what}", markup=False)
         if any(finding.level == "bad" for finding in found):
             raise SystemExit(1)
-
-
-def plan(readers: str, cases: str, models: int, win: float, common: float) -> None:
-    """`foveate reading plan`."""
-    from foveate.reading import planning
-
-    with console.errors_for_people():
-        several, many = _numbers("--readers", readers, 100), _numbers("--cases", cases, 500)
-        try:
-            found = planning.table(several, many, np.random.default_rng(0), models, win, common)
-        except ValueError as error:
-            raise UsageError(f"{error}.") from error
-    table = Table("readers", box=None, pad_edge=False)
-    for count in many:
-        table.add_column(f"{count} cases", justify="right")
-    for count, line in zip(several, found.power, strict=True):
-        table.add_row(str(count), *(f"{of.estimate:.0%}" for of in line))
-    console.out.print(
-        f"The chance that the within-case permutation test shows a preference (p < 0.05), where the best of {models} "
-        f"models gets {win:.0%} of the choices:",
-        markup=False,
-    )
-    console.out.print(table)
-
-
-def _numbers(option: str, text: str, most: int) -> list[int]:
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= most for part in parts):
-        raise UsageError(f"{option} must be numbers from 1 to {most} with commas between, not {text}.")
-    return [int(part) for part in parts]
