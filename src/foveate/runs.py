@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -77,7 +77,7 @@ class StudyFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
-    @cached_property
+    @functools.cached_property
     def study(self) -> Study:
         """The resolved study. Raises UsageError where this is no study's folder."""
         if not (self.path / "study.yaml").is_file():
@@ -219,6 +219,18 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise FoveateError(f"cannot read {path}: {error}. Remove it and start again to have it made anew.") from error
+
+
+def file_hash(path: Path) -> str:
+    """The SHA-256 of a file, 64 hex digits; computed once for a file that does not change. Raises OSError."""
+    facts = path.stat()
+    return _file_hash(path.resolve(), facts.st_size, facts.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)  # a file of many pictures is hashed once
+def _file_hash(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fingerprint(paths: Iterable[Path], *more: object) -> str:

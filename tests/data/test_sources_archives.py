@@ -17,7 +17,7 @@ from PIL import Image
 
 from foveate.config.dataset import Dataset
 from foveate.data.decoders import UnreadableImageError
-from foveate.data.sources import archives, open_image, read_dataset, read_source
+from foveate.data.sources import archives, folder_of, open_image, open_path, read_dataset, read_source
 from foveate.errors import FoveateError
 from foveate.overrides import Overrides, assemble
 from tests.conftest import MakeImages
@@ -56,6 +56,20 @@ def test_a_zip_is_read_as_its_folder(make_images: MakeImages, tmp_path: Path, to
     source = read_source(file)
     assert source.images == read_source(images).images
     assert (open_image(source, source.images[0]).pixels == np.asarray(Image.open(images / "a/0.png"))).all()
+
+
+def test_the_folder_is_known_without_the_list(make_images: MakeImages, tmp_path: Path) -> None:
+    folder = make_images(a=2, b=2)
+    pictures, labels = np.zeros((4, 28, 28), np.uint8), np.array([[0], [1], [0], [1]])
+    np.savez(tmp_path / "m.npz", train_images=pictures, train_labels=labels)
+    packed = pack_bytes(tmp_path / "m.zip", ("m.npz", (tmp_path / "m.npz").read_bytes()))
+    zipped = pack(tmp_path / "x.zip", folder, "archive/")
+    for source in (folder, zipped, tmp_path / "m.npz", packed):
+        dataset = Dataset(source=str(source))
+        read = read_dataset(dataset)
+        assert folder_of(dataset) == read.folder
+        assert open_path(folder_of(dataset), read.images[0].path).pixels.shape[0] in (28, 40)
+    assert folder_of(Dataset(source=str(tmp_path / "absent"))) == tmp_path / "absent"
 
 
 def test_it_is_unpacked_once(make_images: MakeImages, tmp_path: Path, cache: Path) -> None:

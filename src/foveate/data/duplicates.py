@@ -21,6 +21,7 @@ LOOSE = 8  # bits of the pHash where the dHash made the candidate
 CLOSE = 0.99  # correlation from which on two pictures are nearly identical,
 FAINT = 4.0  # or this mean difference, of 255, at a correlation of at least
 ALIKE = 0.95  # which keeps two dark pictures apart
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # odd: equal keys stay equal, others differ as good as always
 _KEPT = 4096  # grey copies held at once, 256 MiB
 _AT_ONCE = 256  # candidates
 
@@ -111,9 +112,6 @@ def candidate_pairs(perceptual: NDArray[np.uint64], gradient: NDArray[np.uint64]
             found.append(np.column_stack([one[good].astype(np.intp), rows]))
     nearest_first: NDArray[np.intp] = np.unique(np.concatenate(found), axis=0)[:, 1:]
     return nearest_first
-
-
-_MIX = np.uint64(0x9E3779B97F4A7C15)  # odd: equal keys stay equal, others differ as good as always
 
 
 def _bands(count: int) -> list[int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from PIL import Image
 from scipy.fft import dctn
 
 from foveate.data.decoders import Decoded, as_channels
+from foveate.runs import file_hash
 
 SIDE = 256  # pixels of the grey copy on which pictures are compared
 BORDER = 8  # pixels of the grey copy that count as its border, about 3 % of its side
@@ -43,7 +42,7 @@ def facts_of(path: Path, decoded: Decoded) -> ImageFacts:
     inner = grey[BORDER:-BORDER, BORDER:-BORDER]
     perceptual, gradient = perceptual_hash(grey), gradient_hash(grey)
     return ImageFacts(
-        file_hash=_file_hash(path, state.st_size, state.st_mtime_ns),
+        file_hash=file_hash(path),
         pixel_hash=decoded.pixel_hash,
         perceptual=perceptual,
         gradient=gradient,
@@ -56,12 +55,6 @@ def facts_of(path: Path, decoded: Decoded) -> ImageFacts:
         border=(float(grey.sum()) - float(inner.sum())) / (grey.size - inner.size),
         constant=bool((decoded.pixels == decoded.pixels[:1, :1]).all()),
     )
-
-
-@functools.lru_cache(maxsize=64)  # a file of many pictures is hashed once
-def _file_hash(path: Path, size: int, changed: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def grey_copy(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

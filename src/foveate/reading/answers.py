@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -12,7 +10,7 @@ from pathlib import Path
 
 from foveate import runs
 from foveate.errors import FoveateError
-from foveate.reading.csvs import read_columns
+from foveate.reading.csvs import csv_text, read_columns
 
 NONE = "none"  # the reader finds no heat-map good
 CANNOT_JUDGE = "cannot judge"  # the reader cannot say: the image is poor, or not of their field
@@ -143,7 +141,7 @@ def write_answers(answers: Iterable[Answer], path: Path) -> None:
         names = [guarded(row.reader), guarded(row.case), row.showing, "yes" if row.repeat else "no"]
         shown = [guarded(SEPARATOR.join(row.letters)), guarded(row.choice), repr(float(row.seconds))]
         lines.append([*names, *shown, guarded(clean(row.description))])
-    runs.write_text(path, _csv(lines))
+    runs.write_text(path, csv_text(lines))
 
 
 def read_answers(path: Path, models: Sequence[str] | None = None) -> tuple[Answer, ...]:
@@ -203,7 +201,7 @@ def redcap_dictionary(models: Sequence[str]) -> str:
     for name, kind, label, choices, validation, least in fields:
         head = [name, "reading", "", kind, label, choices, "", validation, least]
         lines.append([*head, *[""] * (len(_REDCAP) - len(head))])
-    return _csv(lines)
+    return csv_text(lines)
 
 
 def redcap_records(answers: Sequence[Answer]) -> str:
@@ -218,14 +216,8 @@ def redcap_records(answers: Sequence[Answer]) -> str:
         places = [codes[model] for model in letters]
         known = [number, guarded(reader), guarded(case), showing, int(repeat), *places, codes[choice]]
         lines.append([*known, repr(float(seconds)), guarded(clean(words))])
-    return _csv(lines)
+    return csv_text(lines)
 
 
 def _codes(models: Sequence[str]) -> dict[str, int]:
     return {name: code for code, name in enumerate(sorted(models), start=1)} | {NONE: 0, CANNOT_JUDGE: 99}
-
-
-def _csv(lines: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    return text.getvalue()

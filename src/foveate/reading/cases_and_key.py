@@ -5,8 +5,6 @@ What is wrong with them is said without naming a model or a case of the key: who
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -14,7 +12,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from foveate.errors import FoveateError
-from foveate.reading.csvs import Cells, read_csv
+from foveate.reading.csvs import Cells, csv_text, read_csv
 from foveate.reading.selection import STRATA
 
 CASES, KEY, KEY_TABLE, SEED = "cases.csv", "key", "key.csv", "seed"  # the last two in the folder KEY
@@ -69,11 +67,9 @@ def key_csv(key: Iterable[KeyRow]) -> str:
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([("no", "yes")[cell] if isinstance(cell, bool) else cell for cell in row] for row in rows)
-    return file.getvalue()
+    return csv_text(
+        [columns, *([("no", "yes")[cell] if isinstance(cell, bool) else cell for cell in row] for row in rows)]
+    )
 
 
 def read_cases(place: Path) -> tuple[PublicCase, ...]:

@@ -1,9 +1,10 @@
-"""A CSV file becomes rows of cells, each with its place for what is to be said about it."""
+"""CSV: a file becomes rows of cells, each with its place for what is to be said about it, and rows become text."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from foveate.errors import FoveateError
@@ -36,3 +37,10 @@ def read_columns(path: Path, columns: list[str]) -> list[tuple[str, Cells]]:
     if lacking := [name for name in columns if name not in found]:
         raise FoveateError(f"{path}, line 1: there is no column {lacking[0]!r}; it needs {', '.join(columns)}.")
     return rows
+
+
+def csv_text(lines: Iterable[Sequence[object]]) -> str:
+    """Rows of cells, the columns' names first, as the content of a CSV file."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue()

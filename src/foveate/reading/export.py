@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from foveate.reading.answers import CANNOT_JUDGE, LETTERS, NONE, checked, clean, guarded
+from foveate.reading.csvs import csv_text
 from foveate.reading.results import DatasetResults
 
 LONG_MEANING = {
-    "study": "The study's name.",
+    "study": "Which study: the same wherever images, cases and questions are the same.",
     "dataset": "The data set's name in files.",
     "reader": "The reader's pseudonym.",
     "case": "The case: one image with the heat-maps of all models.",
@@ -79,11 +78,9 @@ def blind_csv(rows: Iterable[BlindRow]) -> str:
 
 
 def _csv(columns: Iterable[str], lines: Iterable[Sequence[object]]) -> str:
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([guarded(cell) if isinstance(cell, str) else cell for cell in line] for line in lines)
-    return file.getvalue()
+    return csv_text(
+        [list(columns), *([guarded(cell) if isinstance(cell, str) else cell for cell in line] for line in lines)]
+    )
 
 
 def as_json(results: DatasetResults) -> str:

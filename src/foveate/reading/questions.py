@@ -12,12 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from foveate.errors import FoveateError
 
 STEPS = 5  # of a scale, where nothing else is said
+RESERVED = ("page", "sequence", "active", "go", "csrfmiddlewaretoken")  # other fields of the form
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 _Label = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)]
-
-
-RESERVED = ("page", "sequence", "active", "go", "csrfmiddlewaretoken")  # other fields of the form
 
 
 class Question(BaseModel):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +10,7 @@ from pathlib import Path
 from foveate import runs
 from foveate.errors import FoveateError
 from foveate.reading.answers import clean, guarded, unguarded
-from foveate.reading.csvs import read_columns
+from foveate.reading.csvs import csv_text, read_columns
 
 SCORES = ("auc", "energy", "pixel_auprc")
 
@@ -82,11 +80,7 @@ def write_times(path: Path, saved_at: Mapping[tuple[str, int], str]) -> None:
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([guarded(str(cell)) for cell in row] for row in rows)
-    runs.write_text(path, file.getvalue())
+    runs.write_text(path, csv_text([columns, *([guarded(str(cell)) for cell in row] for row in rows)]))
 
 
 def _write_or_remove(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from foveate import runs
 from foveate.config.dataset import PHANTOM
+from foveate.data.sources import folder_of
 from foveate.errors import FoveateError
 from foveate.explanation import heatmaps
 from foveate.reading import render
@@ -131,13 +132,9 @@ def _sources(folder: StudyFolder, shown: Sequence[Shown]) -> dict[tuple[Subject,
 
 
 def _folder(folder: StudyFolder, subject: Subject) -> Path:
-    """What paths in the manifest are relative to: the source, or where an archive was unpacked to."""
-    source = folder.study.datasets[subject.dataset].source
-    if source == PHANTOM:
-        return folder.data(subject) / "images"
-    audit = folder.data(subject) / "audit.json"
-    read_from = Path(runs.read_json(audit)["source"]) if audit.is_file() else Path(source or "")
-    return read_from if read_from.is_dir() else Path(source or "")
+    """What paths in the manifest are relative to."""
+    dataset = folder.study.datasets[subject.dataset]
+    return folder.data(subject) / "images" if dataset.source == PHANTOM else folder_of(dataset)
 
 
 def _maps(folder: StudyFolder, shown: Sequence[Shown]) -> dict[Run, dict[str, Map]]:

@@ -21,7 +21,7 @@ from foveate.data.sources.tables import ENDINGS
 from foveate.data.sources.volumes import expanded, with_headers
 from foveate.errors import FoveateError
 
-__all__ = ["Source", "SourceImage", "file_of", "open_image", "open_path", "read_dataset", "read_source"]
+__all__ = ["Source", "SourceImage", "file_of", "folder_of", "open_image", "open_path", "read_dataset", "read_source"]
 
 
 def read_source(place: str | Path, masks: str | Path | None = None) -> Source:
@@ -49,6 +49,20 @@ def read_dataset(dataset: Dataset, place: str | Path | None = None) -> Source:
         raise FoveateError(f"{place} holds one class only ({next(iter(source.labels))}): {_two_needed(source.folder)}")
     source = with_headers(expanded(source))
     return with_masks(source, Path(dataset.masks)) if dataset.masks else source
+
+
+def folder_of(dataset: Dataset) -> Path:
+    """What the paths of a data set's images are relative to, without listing them; where nothing lies, its source.
+
+    Raises FoveateError for a zip that cannot be unpacked.
+    """
+    place = Path(dataset.source or "")
+    if place.suffix.lower() == ".zip" and place.is_file():
+        place = _unzipped(place)
+    if place.is_file():
+        return place.parent
+    listed = dataset.table or (place / "manifest.csv").is_file()
+    return only_folder(place) if dataset.rules and not listed and place.is_dir() else place
 
 
 def open_image(source: Source, image: SourceImage) -> Decoded:
@@ -97,10 +111,7 @@ def _read(place: Path, dataset: Dataset) -> Source:
 def _read_file(file: Path, dataset: Dataset) -> Source:
     match file.suffix.lower():
         case ".zip":
-            folder = only_folder(unpacked(file))
-            entries = list(folder.iterdir())
-            lone = entries[0] if len(entries) == 1 and entries[0].suffix.lower() == ".npz" else folder
-            return _read(lone, dataset)
+            return _read(_unzipped(file), dataset)
         case ".npz":
             return _read_npz(file, dataset)
         case ending if ending in ENDINGS:
@@ -110,6 +121,13 @@ def _read_file(file: Path, dataset: Dataset) -> Source:
                 f"{file} is a file: give the folder that holds one sub-folder a class, a .zip of it, or a MedMNIST "
                 ".npz."
             )
+
+
+def _unzipped(file: Path) -> Path:
+    """The folder that a zip holds, or its only .npz."""
+    folder = only_folder(unpacked(file))
+    entries = list(folder.iterdir())
+    return entries[0] if len(entries) == 1 and entries[0].suffix.lower() == ".npz" else folder
 
 
 def _read_npz(file: Path, dataset: Dataset) -> Source:

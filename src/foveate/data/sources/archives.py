@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import os
 import shutil
 import stat
@@ -49,16 +47,9 @@ def unpacked(archive: Path) -> Path:
 
 
 def sha256(file: Path) -> str:
-    """The SHA-256 of a file, 64 hex digits; computed once for a file that does not change. Raises FoveateError."""
-    status = file.stat()
-    return _sha256(file.resolve(), status.st_size, status.st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=64)
-def _sha256(file: Path, size: int, changed: int) -> str:
+    """The SHA-256 of a file, 64 hex digits. Raises FoveateError where it cannot be read."""
     try:
-        with file.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
+        return runs.file_hash(file)
     except OSError as error:
         raise FoveateError(f"cannot read {file}: {error.strerror}.") from error
 

@@ -88,7 +88,7 @@ def missing_step(reader: Reader) -> str | None:
 
 def own_showing(reader: Reader, place: int) -> Showing:
     """Raises Http404 for a step that is not this reader's."""
-    showing = Showing.objects.filter(reader=reader, place=place).prefetch_related("slots", "replies").first()
+    showing = Showing.objects.filter(reader=reader, place=place).prefetch_related("slots").first()
     if showing is None:
         raise Http404
     return showing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -75,16 +76,14 @@ def _go_on(request: ReaderRequest, showing: Showing) -> HttpResponse:
 def _page(request: ReaderRequest, showing: Showing, wrong: str = "") -> HttpResponse:
     reader = request.reader
     at, questions = saving.progress(reader), saving.asked(showing)
-    replies = {reply.question: reply.value for reply in showing.replies.all()}
-    if wrong:  # what was just saved
-        replies = dict(showing.replies.values_list("question", "value"))
+    replies = dict(showing.replies.values_list("question", "value"))
     letters = saving.letters_of(showing)
     context: dict[str, Any] = {
         "showing": showing,
         "progress": at,
         "page": saving.open_page(showing),
-        "number": _number_of(showing),
-        "total": _total(showing),
+        "number": _alike(showing).filter(place__lte=showing.place).count(),
+        "total": _alike(showing).count(),
         "wrong": wrong,
         "back": showing.place > 1 and study.study().options.go_back,
         "questions": [_question(question, letters, replies) for question in questions],
@@ -119,18 +118,11 @@ def _question(question: Any, letters: list[str], replies: dict[str, str]) -> dic
     }
 
 
-def _number_of(showing: Showing) -> int:
-    """Its number among the steps of its kind that a reader sees counted: practice, or cases with repeats."""
-    practice = showing.kind == Showing.Kind.PRACTICE
-    own = showing.reader.showings.filter(place__lte=showing.place)
-    kinds = [Showing.Kind.PRACTICE] if practice else [Showing.Kind.CASE, Showing.Kind.REPEAT]
-    return own.filter(kind__in=kinds).count()
-
-
-def _total(showing: Showing) -> int:
+def _alike(showing: Showing) -> QuerySet[Showing]:
+    """The steps among which a reader sees this one counted: those for practice, or cases with repeats."""
     practice = showing.kind == Showing.Kind.PRACTICE
     kinds = [Showing.Kind.PRACTICE] if practice else [Showing.Kind.CASE, Showing.Kind.REPEAT]
-    return showing.reader.showings.filter(kind__in=kinds).count()
+    return showing.reader.showings.filter(kind__in=kinds)
 
 
 @require_GET

@@ -42,7 +42,6 @@ class Page:
     """A showing's page, opened once."""
 
     name: str
-    showing: int
     opened_at: datetime
 
 
@@ -62,7 +61,7 @@ def read_page(signed: str, showing: Showing) -> Page:
         raise MalformedError("the page's name was changed") from error
     if number != str(showing.pk):
         raise MalformedError("the page belongs to another step")
-    return Page(unique, showing.pk, datetime.fromtimestamp(stamp, tz=timezone.get_default_timezone()))
+    return Page(unique, datetime.fromtimestamp(stamp, tz=timezone.get_default_timezone()))
 
 
 def fields(question: Question, letters: list[str]) -> list[str]:
