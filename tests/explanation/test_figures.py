@@ -7,7 +7,8 @@ from PIL import Image
 
 from foveate import runs
 from foveate.explanation import charts, figures
-from foveate.explanation.figures import INFERNO, choose_cases, greyed, lesion_contour, overlay
+from foveate.explanation.figures import choose_cases, lesion_contour
+from foveate.explanation.overlays import INFERNO, greyed, overlay
 from tests.report import synthetic
 
 GREY = np.full((2, 3, 3), 100, dtype=np.uint8)

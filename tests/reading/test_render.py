@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from foveate.data.decoders import decode, square
 from foveate.errors import FoveateError
-from foveate.explanation import figures, heatmaps
+from foveate.explanation import heatmaps, overlays
 from foveate.reading.render import TILE, contact_sheet, layer, on_original, original, png, thumbnail
 
 
@@ -119,9 +119,9 @@ def test_a_layer_over_its_image_is_the_overlay() -> None:
     image = random.integers(0, 256, (20, 30, 3), dtype=np.uint8)
     heat = heatmaps.heat(random.normal(size=(4, 4)), 20, 30)
     over = Image.alpha_composite(Image.fromarray(image).convert("RGBA"), Image.fromarray(layer(heat)))
-    difference = np.asarray(over.convert("RGB")).astype(int) - figures.overlay(image, heat)
+    difference = np.asarray(over.convert("RGB")).astype(int) - overlays.overlay(image, heat)
     assert np.abs(difference).max() <= 2
-    assert layer(np.ones((1, 1)))[0, 0].tolist() == [*figures.INFERNO[255].tolist(), 255]
+    assert layer(np.ones((1, 1)))[0, 0].tolist() == [*overlays.INFERNO[255].tolist(), 255]
     with pytest.raises(ValueError, match="between 0 and 1"):
         layer(np.full((2, 2), 1.5))
     with pytest.raises(ValueError, match="between 0 and 1"):

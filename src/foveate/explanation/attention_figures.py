@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from foveate.explanation import heatmaps
 from foveate.explanation.charts import COLOURS, INK, model_title
-from foveate.explanation.figures import CONTOUR, Panel, overlay
+from foveate.explanation.figures import CONTOUR, Panel
+from foveate.explanation.overlays import overlay
 
 IMAGES = 4  # rows of the figure
 CAPTION = (

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from foveate.data.decoders import UnreadableImageError, quiet_pillow
 from foveate.data.sources import open_path
 from foveate.errors import FoveateError
-from foveate.explanation.figures import INFERNO
+from foveate.explanation.overlays import INFERNO
 
 TILE = 420  # pixels: the side of an image on the contact sheet, so that burned-in names can be read
 _COLUMNS = 5
@@ -84,7 +84,7 @@ def _weights(small: int, large: int, start: float, length: float) -> NDArray[np.
 def layer(heat: NDArray[np.floating]) -> NDArray[np.uint8]:
     """A heat-map as a picture to lay over its image: (H, W) in [0, 1] -> (H, W, 4) RGBA.
 
-    The colour is inferno's and as opaque as the value is high, as in `figures.overlay`. A blank map is transparent
+    The colour is inferno's and as opaque as the value is high, as in `overlays.overlay`. A blank map is transparent
     everywhere. Raises ValueError for values outside [0, 1].
     """
     if heat.size and not (heat.min() >= 0 and heat.max() <= 1):

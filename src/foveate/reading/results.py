@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
@@ -14,10 +14,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from foveate import runs
 from foveate.errors import FoveateError
 from foveate.reading import result_files
-from foveate.reading.analysis import Analysis, analyse
 from foveate.reading.answers import Answer, read_answers, write_answers
 from foveate.reading.questions import explain
 from foveate.reading.result_files import Rating
+
+if TYPE_CHECKING:
+    from foveate.reading.analysis import Analysis
 
 __all__ = ["DatasetResults", "Rating", "ReaderRow", "analysed", "exists", "read", "write"]
 
@@ -186,6 +188,8 @@ def analysed(results: DatasetResults, seed: int = 0, repetitions: int = 10_000) 
     A model's AUC is the mean over the cases whose AUC is known: where `repeat` is "all" it differs between cases, as
     they show heat-maps of different runs. Localisation is the share of the heat in the lesion, by case.
     """
+    from foveate.reading.analysis import analyse  # the statistics take a second to import, the answers need none
+
     auc: dict[str, list[float]] = {}
     energy: dict[str, dict[str, float]] = {}
     for (case, model), scores in results.scores.items():

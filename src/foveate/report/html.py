@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from foveate import runs
 from foveate.config import Study
 from foveate.config.dataset import PHANTOM
-from foveate.explanation import figures
+from foveate.explanation import figures, overlays
 from foveate.explanation.charts import model_title
 from foveate.reading.results import DatasetResults
 from foveate.report import detail_tables, reading_section, tables, verdict, words
@@ -87,7 +87,7 @@ def _page(folder: StudyFolder) -> dict[str, Any]:
         "yaml": _study_text(study),
         "css": Markup("".join(_template(f"{name}.css") for name in ("report", *(["reading"] if readings else [])))),
         "script": Markup(_template("report.js")),
-        "inferno": ", ".join("rgb({} {} {})".format(*figures.on_white(value / 8)) for value in range(9)),
+        "inferno": ", ".join("rgb({} {} {})".format(*overlays.on_white(value / 8)) for value in range(9)),
     }
 
 

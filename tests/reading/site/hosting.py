@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from foveate.reading import package
-from tests.reading.test_package import build
+from tests.reading.small_study import build
 
 CONSENT = (
     "What this is about\nYou judge heat-maps of images that a computer made.\n\nYour rights\nYou can stop at any time."

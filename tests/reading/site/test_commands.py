@@ -25,7 +25,7 @@ from foveate.reading.site.deployment import Deployment
 from tests.reading.site import hosting
 from tests.reading.site.hosting import Server, foveate
 from tests.reading.site.test_backup import within
-from tests.reading.test_package import build
+from tests.reading.small_study import build
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
 
 from foveate.errors import FoveateError
 from foveate.reading import cases_and_key, results
-from foveate.reading.analysis import LetterFree, letter_free
 from foveate.reading.answers import CANNOT_JUDGE, NONE, Answer
 from foveate.reading.cases_and_key import KeyRow
 from foveate.reading.export import BlindRow
@@ -18,6 +18,9 @@ from foveate.reading.package import ReadingDataset
 from foveate.reading.results import DatasetResults, Rating, ReaderRow
 from foveate.reading.site import audit, locks, state, study
 from foveate.reading.site.models import PLAIN, Reader, Showing, StudyState
+
+if TYPE_CHECKING:
+    from foveate.reading.analysis import LetterFree
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,8 @@ def _summaries(dataset: str) -> dict[str, str]:
 
 def blind(dataset: str) -> LetterFree:
     """What may be seen before unblinding. The maps of a case are counted by their names, drawn at random anew."""
+    from foveate.reading.analysis import letter_free  # its statistics take a second to import; others need none
+
     answers = []
     for row in given(dataset):
         if row.showing.kind == Showing.Kind.PRACTICE:

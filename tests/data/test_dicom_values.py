@@ -1,0 +1,356 @@
+"""Stored values become grey and colour as the standard says."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from pydicom.encaps import get_frame
+from pydicom.pixels.processing import apply_color_lut, apply_voi, apply_windowing
+
+from foveate.data.decoders import UnreadableImageError
+from foveate.data.dicom import decode_dicom, frames, header
+from foveate.data.dicom_values import window
+from tests.data.dicom_files import SALT, in_window, item, lut, native, ramp, shipped, write
+
+# From a file to grey
+
+
+def test_ct_without_a_window_is_seen_through_that_of_soft_tissue() -> None:
+    image = decode_dicom(shipped("CT_small.dcm"))
+    hounsfield = native("CT_small.dcm", "<i2", (128, 128)).astype(float) - 1024
+    assert np.array_equal(image.pixels, in_window(hounsfield, 40, 400))
+    assert (image.width, image.height, image.mode, image.format) == (128, 128, "MONOCHROME2", "DICOM")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "_RLE", "_bigendian", "_expb", "_implicit", "_jp2klossless", "_jpeg_ls_lossless", "_padded"],
+)
+def test_a_window_and_every_lossless_way_to_store_the_same_slice(name: str) -> None:
+    values = native("MR_small.dcm", "<i2", (64, 64)).astype(float)
+    assert np.array_equal(decode_dicom(shipped(f"MR_small{name}.dcm")).pixels, in_window(values, 600, 1600))
+
+
+def test_the_first_of_several_windows() -> None:
+    values = native("examples_overlay.dcm", "<u2", (300, 484)).astype(float)
+    assert np.array_equal(decode_dicom(shipped("examples_overlay.dcm")).pixels, in_window(values, 450, 790))
+
+
+def test_deflated_and_eight_bits_are_taken_as_they_are() -> None:
+    facts = pydicom.dcmread(shipped("image_dfl.dcm"))
+    expected = np.frombuffer(facts.PixelData, np.uint8).reshape(512, 512)
+    assert np.array_equal(decode_dicom(shipped("image_dfl.dcm")).pixels, expected)
+
+
+def test_one_bit_is_black_and_white() -> None:
+    bits = np.unpackbits(native("liver_1frame.dcm", "u1", (512 * 512 // 8,)), bitorder="little")
+    assert np.array_equal(decode_dicom(shipped("liver_1frame.dcm")).pixels, 255 * bits.reshape(512, 512))
+
+
+def test_sixteen_bits_without_a_window_use_their_robust_range(tmp_path: Path) -> None:
+    values = ramp("int16", -100)
+    values[0, 0] = 32000  # one hot pixel must not make all else black
+    pixels = decode_dicom(write(tmp_path / "a.dcm", values)).pixels
+    low, high = np.percentile(np.delete(values.ravel(), values.argmin()), (0.5, 99.5))
+    assert np.array_equal(pixels, np.round(np.clip((values - low) / (high - low), 0, 1) * 255))
+    assert pixels[10, 0] in (126, 127)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16"])
+def test_what_is_rescaled_but_no_ct_uses_its_robust_range(tmp_path: Path, dtype: str) -> None:
+    values = (ramp() // 4 + 20).astype(dtype)
+    path = write(tmp_path / "a.dcm", values, RescaleSlope=2, RescaleIntercept=-5, Modality="PT")
+    measured = 2.0 * values - 5
+    low, high = np.percentile(measured[measured > measured.min()], (0.5, 99.5))
+    expected = np.round(np.clip((measured - low) / (high - low), 0, 1) * 255)
+    assert np.array_equal(decode_dicom(path).pixels, expected)
+
+
+@pytest.mark.parametrize("elements", [{}, {"RescaleSlope": 1, "RescaleIntercept": 0, "Modality": "CT"}])
+def test_eight_bits_that_nothing_is_done_to(tmp_path: Path, elements: dict[str, Any]) -> None:
+    values = (ramp() // 4 + 20).astype(np.uint8)
+    assert np.array_equal(decode_dicom(write(tmp_path / "a.dcm", values, **elements)).pixels, values)
+    low = write(tmp_path / "b.dcm", values // 8, BitsStored=4, HighBit=3, **elements)
+    assert np.array_equal(decode_dicom(low).pixels, np.round(values // 8 % 16 * 17))
+
+
+def test_constant_picture_is_black(tmp_path: Path) -> None:
+    assert not decode_dicom(write(tmp_path / "a.dcm", np.full((20, 20), 700, np.uint16))).pixels.any()
+
+
+def test_forbidden_widths_count_as_no_window(tmp_path: Path) -> None:
+    plain = decode_dicom(write(tmp_path / "a.dcm", ramp())).pixels
+    none = decode_dicom(write(tmp_path / "b.dcm", ramp(), WindowCenter=40, WindowWidth=0)).pixels
+    assert np.array_equal(plain, none)
+
+
+def test_float_values_and_undefined_ones(tmp_path: Path) -> None:
+    values = np.linspace(0, 1, 400, dtype=np.float32).reshape(20, 20)
+    values[3, 3] = np.nan
+    path = write(tmp_path / "a.dcm", values, WindowCenter=0.5, WindowWidth=0.5, VOILUTFunction="LINEAR_EXACT")
+    pixels = decode_dicom(path).pixels
+    assert pixels[3, 3] == 0
+    assert np.array_equal(pixels[10:], np.round(np.clip((values[10:].astype(float) - 0.25) / 0.5, 0, 1) * 255))
+
+
+def test_padding_is_black_and_does_not_count(tmp_path: Path) -> None:
+    values = ramp("int16")
+    values[:5] = -2000
+    values[5:7] = -1999
+    low, high = np.percentile(values[7:].ravel()[1:], (0.5, 99.5))
+    for first, last in ((-2000, -1990), (-1990, -2000)):  # the standard allows the limit on either side
+        path = write(tmp_path / "a.dcm", values, PixelPaddingValue=first, PixelPaddingRangeLimit=last)
+        pixels = decode_dicom(path).pixels
+        assert not pixels[:7].any()
+        assert np.array_equal(pixels[7:], np.round(np.clip((values[7:] - low) / (high - low), 0, 1) * 255))
+    inverted = write(tmp_path / "b.dcm", values, PixelPaddingValue=-2000, PhotometricInterpretation="MONOCHROME1")
+    assert not decode_dicom(inverted).pixels[:5].any()
+
+
+def test_a_picture_of_padding_alone_is_black(tmp_path: Path) -> None:
+    values = np.full((20, 20), -5, np.int16)
+    assert not decode_dicom(write(tmp_path / "a.dcm", values, PixelPaddingValue=-5)).pixels.any()
+
+
+def test_falling_slope_keeps_the_window_upright(tmp_path: Path) -> None:
+    """pydicom's own windowing is upside down here: the range that it maps to falls as well."""
+    path = write(tmp_path / "a.dcm", ramp(), RescaleSlope=-1, RescaleIntercept=0, WindowCenter=-200, WindowWidth=101)
+    assert np.array_equal(decode_dicom(path).pixels, in_window(-ramp("int16").astype(float), -200, 101))
+
+
+@pytest.mark.parametrize("kind", ["US", "OW"])
+def test_voi_table_comes_before_a_window(tmp_path: Path, kind: str) -> None:
+    entries = [min(4095, number**2 // 20) for number in range(300)]
+    table = lut(entries, 50, 12, kind)
+    path = write(tmp_path / "a.dcm", ramp(), VOILUTSequence=[table], WindowCenter=100, WindowWidth=50)
+    lit = apply_voi(ramp(), pydicom.dcmread(path))  # an independent reading; with 12 bits it has no wrap
+    assert np.array_equal(decode_dicom(path).pixels, np.round(lit / 4095 * 255))
+    by_hand = [entries[0], entries[0], entries[150], entries[299]]
+    assert lit.ravel()[[0, 50, 200, 399]].tolist() == by_hand
+
+
+@pytest.mark.parametrize("kind", ["US", "OW"])
+def test_tables_of_many_entries_of_eight_bits(tmp_path: Path, kind: str) -> None:
+    table = lut([number // 2 for number in range(400)], 0, 8, kind)
+    pixels = decode_dicom(write(tmp_path / "a.dcm", ramp(), VOILUTSequence=[table])).pixels
+    assert pixels.ravel().tolist() == [number // 2 for number in range(400)]
+
+
+def test_packed_table_of_eight_bits(tmp_path: Path) -> None:
+    """Two entries in each word, C.11.1.1.1."""
+    table = item(LUTDescriptor=[400, 0, 8])
+    table.add_new("LUTData", "US", [number // 2 | (number // 2 << 8) for number in range(0, 400, 2)])
+    pixels = decode_dicom(write(tmp_path / "a.dcm", ramp(), VOILUTSequence=[table])).pixels
+    assert pixels.ravel().tolist() == [number // 2 for number in range(400)]
+
+
+def test_modality_table_comes_before_the_window(tmp_path: Path) -> None:
+    table = lut([1000 + 3 * number for number in range(400)], 0, 16)
+    path = write(tmp_path / "a.dcm", ramp(), ModalityLUTSequence=[table], WindowCenter=1600, WindowWidth=400)
+    assert np.array_equal(decode_dicom(path).pixels, in_window(1000 + 3.0 * ramp(), 1600, 400))
+
+
+def test_modality_table_of_eight_bits_without_a_window(tmp_path: Path) -> None:
+    """What the table gives is no more what was stored in 8 bits."""
+    values = (ramp() // 4 + 20).astype(np.uint8)
+    table = lut([1000 * number for number in range(60)], 60, 16)
+    pixels = decode_dicom(write(tmp_path / "a.dcm", values, ModalityLUTSequence=[table])).pixels
+    assert (pixels.min(), pixels.max()) == (0, 255)
+    assert (np.diff(pixels.ravel().astype(int)) >= 0).all()
+    assert pixels[10, 0] == pytest.approx(255 * (10 / 59), abs=5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), centre=st.integers(-500, 500), width=st.integers(1, 900), windowed=st.booleans())
+def test_monochrome1_is_the_inverse(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, centre: int, width: int, windowed: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("inverse")
+    values = np.random.default_rng(seed).integers(-600, 600, (16, 16), dtype=np.int16)
+    elements: dict[str, Any] = {"WindowCenter": centre, "WindowWidth": width} if windowed else {}
+    right = decode_dicom(write(folder / "a.dcm", values, **elements)).pixels
+    # What a digital radiograph says of itself: INVERSE is no second inversion.
+    elements |= {"PhotometricInterpretation": "MONOCHROME1", "PresentationLUTShape": "INVERSE"}
+    inverse = decode_dicom(write(folder / "b.dcm", values, **elements)).pixels
+    assert np.array_equal(inverse, 255 - right)
+
+
+# The window
+
+
+def test_window_by_hand() -> None:
+    values = np.array([-1, 0, 1, 2, 3, 4])
+    # LINEAR with centre 2 and width 4: black up to 0, white above 3, and thirds between
+    assert np.allclose(window(values, 2, 4), [0, 0, 1 / 3, 2 / 3, 1, 1])
+    assert np.allclose(window(values, 2, 4, "LINEAR_EXACT"), [0, 0, 0.25, 0.5, 0.75, 1])
+    sigmoid = 1 / (1 + np.exp(-(values - 2.0)))
+    assert np.allclose(window(values, 2, 4, "SIGMOID"), sigmoid)
+    assert window(values, 2, 1).tolist() == [0, 0, 0, 1, 1, 1]  # a threshold
+
+
+@settings(deadline=None)
+@given(
+    function=st.sampled_from(["LINEAR", "LINEAR_EXACT", "SIGMOID"]),
+    centre=st.floats(-1e4, 1e4),
+    width=st.floats(1, 1e5),
+    values=st.lists(st.integers(-40000, 40000), min_size=2, max_size=40),
+)
+def test_window_is_monotone_and_agrees_with_pydicom(
+    function: str, centre: float, width: float, values: list[int]
+) -> None:
+    numbers = np.sort(np.array(values))
+    grey = window(numbers, centre, width, function)
+    assert (np.diff(grey) >= 0).all()
+    assert grey.min() >= 0
+    assert grey.max() <= 1
+    facts = item(PhotometricInterpretation="MONOCHROME2", BitsStored=16, PixelRepresentation=0)
+    facts.VOILUTFunction, facts.WindowCenter, facts.WindowWidth = function, round(centre, 3), round(width, 3)
+    with np.errstate(over="ignore"):
+        theirs = apply_windowing(numbers, facts) / 65535
+    assert np.allclose(window(numbers, round(centre, 3), round(width, 3), function), theirs, atol=1e-9)
+
+
+# Colour
+
+
+def test_rgb_as_stored() -> None:
+    expected = native("examples_rgb_color.dcm", "u1", (240, 320, 3))
+    image = decode_dicom(shipped("examples_rgb_color.dcm"))
+    assert np.array_equal(image.pixels, expected)
+    assert image.mode == "RGB"
+
+
+@pytest.mark.parametrize("bits", ["", "_16bit", "_32bit"])
+def test_rgb_in_run_lengths_of_any_depth(bits: str) -> None:
+    pixels = decode_dicom(shipped(f"SC_rgb_rle{bits}.dcm")).pixels
+    # the bands of the test picture: red, green, blue, cyan, magenta, yellow, and greys below
+    assert pixels[5, 50].tolist() == [255, 0, 0]
+    assert pixels[15, 50].tolist() == [255, 128, 128]
+    assert pixels[25, 50].tolist() == [0, 255, 0]
+    assert pixels[45, 50].tolist() == [0, 0, 255]
+    assert pixels[95, 50].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize("name", ["SC_rgb_jls_lossy_line", "SC_rgb_jls_lossy_sample"])
+def test_jpeg_ls_in_colour_is_nearly_lossless(name: str) -> None:
+    expected = decode_dicom(shipped("SC_rgb_rle.dcm")).pixels.astype(int)
+    assert np.abs(decode_dicom(shipped(f"{name}.dcm")).pixels - expected).max() <= 3
+
+
+def by_pillow(name: str, frame: int = 0) -> np.ndarray:
+    """What Pillow alone makes of the compressed stream of a frame."""
+    facts = pydicom.dcmread(shipped(name))
+    stream = get_frame(facts.PixelData, frame, number_of_frames=int(facts.get("NumberOfFrames", 1)))
+    return np.asarray(Image.open(io.BytesIO(stream)).convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize(
+    "name", ["SC_rgb_jpeg_dcmtk", "SC_rgb_dcmtk_+eb+cy+n1", "SC_rgb_dcmtk_+eb+cy+np", "SC_rgb_jpeg_lossy_gdcm"]
+)
+def test_jpeg_is_what_pillow_makes_of_the_same_stream(name: str) -> None:
+    pixels = decode_dicom(shipped(f"{name}.dcm")).pixels
+    assert np.abs(pixels - by_pillow(f"{name}.dcm")).max() <= 2  # they round at other places
+
+
+@pytest.mark.parametrize("name", ["examples_jpeg2k", "SC_rgb_gdcm_KY"])
+def test_jpeg_2000_is_what_pillow_makes_of_the_same_stream(name: str) -> None:
+    pixels = decode_dicom(shipped(f"{name}.dcm")).pixels
+    assert np.array_equal(pixels, by_pillow(f"{name}.dcm"))
+
+
+def test_frames_of_a_cine_loop() -> None:
+    path = shipped("examples_ybr_color.dcm")
+    assert frames(path) == 30
+    image = decode_dicom(path, 29)
+    assert np.abs(image.pixels - by_pillow(path.name, 29)).max() <= 2
+    assert image.mode == "YBR_FULL_422"
+    with pytest.raises(UnreadableImageError, match="holds 30 pictures, one a file is needed"):
+        decode_dicom(path, None)
+    for outside in (30, -1):
+        with pytest.raises(UnreadableImageError, match=f"holds 30 pictures, none with the number {outside}"):
+            decode_dicom(path, outside)
+
+
+def test_ybr_422_that_is_not_compressed() -> None:
+    stored = native("SC_ybr_full_422_uncompressed.dcm", "u1", (100, 50, 4)).astype(float)  # Y Y Cb Cr, C.7.6.3.1.3
+    luma = stored[..., :2].reshape(100, 100)
+    blue, red = (np.repeat(stored[..., place], 2, axis=1) - 128 for place in (2, 3))
+    expected = np.stack([luma + 1.402 * red, luma - 0.344136 * blue - 0.714136 * red, luma + 1.772 * blue], axis=-1)
+    pixels = decode_dicom(shipped("SC_ybr_full_422_uncompressed.dcm")).pixels
+    assert np.abs(pixels - np.clip(expected, 0, 255)).max() <= 0.51
+
+
+def test_palette() -> None:
+    facts = pydicom.dcmread(shipped("examples_palette.dcm"))
+    pixels = decode_dicom(shipped("examples_palette.dcm")).pixels
+    assert np.array_equal(pixels, np.round(apply_color_lut(facts.pixel_array, facts) / 65535 * 255))
+    index = 2 * int(facts.pixel_array[0, 0])  # and one by hand
+    tables = [facts[f"{colour}PaletteColorLookupTableData"].value for colour in RGB]
+    by_hand = [struct.unpack_from("<H", table, index)[0] for table in tables]
+    assert pixels[0, 0].tolist() == [round(entry / 257) for entry in by_hand]
+
+
+RGB = ("Red", "Green", "Blue")
+
+
+def test_segmented_palette(tmp_path: Path) -> None:
+    """C.7.9.2: three entries as they are, then a line of five to 250."""
+    segments = struct.pack("<9B", 0, 3, 10, 20, 50, 1, 5, 250, 0)
+    elements: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for colour in RGB:
+        elements[f"{colour}PaletteColorLookupTableDescriptor"] = [8, 0, 8]
+        elements[f"Segmented{colour}PaletteColorLookupTableData"] = segments
+    indices = np.tile(np.arange(8, dtype=np.uint8), (16, 2))
+    pixels = decode_dicom(write(tmp_path / "a.dcm", indices, **elements)).pixels
+    assert pixels[0, :8].tolist() == [10, 20, 50, 90, 130, 170, 210, 250]  # and grey, since the planes are equal
+
+
+def test_segmented_palette_that_pydicom_would_wrap(tmp_path: Path) -> None:
+    elements: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for colour in RGB:
+        elements[f"{colour}PaletteColorLookupTableDescriptor"] = [300, 0, 8]
+        elements[f"Segmented{colour}PaletteColorLookupTableData"] = struct.pack("<6B", 0, 1, 10, 1, 255, 250)
+    with pytest.raises(UnreadableImageError, match="has a palette that cannot be read"):
+        decode_dicom(write(tmp_path / "a.dcm", ramp(), **elements))
+
+
+def test_equal_channels_become_grey(tmp_path: Path) -> None:
+    grey = ramp("uint8")
+    image = decode_dicom(write(tmp_path / "a.dcm", np.stack([grey] * 3, axis=-1)))
+    assert np.array_equal(image.pixels, grey)
+    assert image.mode == "RGB"
+
+
+# Enhanced objects
+
+
+def test_functional_groups_of_each_frame(tmp_path: Path) -> None:
+    """C.7.6.16: rescale shared, a window and a place for each frame."""
+    values = np.stack([ramp(), ramp()])
+    shared = item(
+        PixelValueTransformationSequence=[item(RescaleSlope=2, RescaleIntercept=-100, RescaleType="US")],
+        PixelMeasuresSequence=[item(PixelSpacing=[0.5, 0.25])],
+        PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
+    )
+    own = [
+        item(
+            FrameVOILUTSequence=[item(WindowCenter=centre, WindowWidth=200)],
+            PlanePositionSequence=[item(ImagePositionPatient=[5, 6, height])],
+        )
+        for centre, height in ((100, 7), (500, 9.5))
+    ]
+    groups = {"SharedFunctionalGroupsSequence": [shared], "PerFrameFunctionalGroupsSequence": own}
+    path = write(tmp_path / "a.dcm", values, WindowCenter=1, WindowWidth=1, **groups)
+    for frame, centre in ((0, 100), (1, 500)):
+        assert np.array_equal(decode_dicom(path, frame).pixels, in_window(2.0 * ramp() - 100, centre, 200))
+    facts = header(path, SALT, 1)
+    assert (facts.frames, facts.position, facts.spacing) == (2, 9.5, (0.5, 0.25))
