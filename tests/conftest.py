@@ -32,6 +32,12 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what tests decode and unpack out of the cache of whoever runs them."""
+    os.environ["FOVEATE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture
 def make_images(tmp_path: Path) -> MakeImages:
     """Write a folder of small grey images that a network can tell apart: class b has a bright square.

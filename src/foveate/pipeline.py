@@ -20,7 +20,8 @@ from foveate.config.dataset import PHANTOM
 from foveate.data import freshness
 from foveate.data.batches import Batches
 from foveate.data.classes import classes_of
-from foveate.data.prepare import has_source, is_prepared, pack_of, prepare, source_of, split_file
+from foveate.data.prepare import can_be_read, has_source, is_prepared, pack_of, prepare, source_of, split_file
+from foveate.data.run_audit import has_audit, write_audit
 from foveate.data.sources import Source, read_dataset
 from foveate.errors import FoveateError, UsageError
 from foveate.evaluation.scores import TUNING
@@ -145,6 +146,10 @@ def prepare_data(folder: StudyFolder, progress: Progress) -> None:
         for warning in source.warnings:
             progress.note(f"{subject.name}: {warning}")
         prepare(folder, subject, source, lambda count: progress.advance(decoded(count)))
+    for subject in runs.subjects(folder.study):
+        if not has_audit(folder, subject) and can_be_read(folder, subject):
+            progress.announce(f"auditing {subject.name}")
+            write_audit(folder, subject, dict(pending).get(subject) or source_of(folder, subject))
 
 
 def train(folder: StudyFolder, device: torch.device, progress: Progress) -> None:

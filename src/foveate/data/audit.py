@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from foveate.data.duplicates import group_by
+from foveate.data.duplicates import Twins, group_by
 from foveate.data.sources import Source
 from foveate.data.split import PARTS, TRAIN, VALIDATION
 
@@ -67,6 +67,17 @@ def audit(
         },
         "patients": len(set(patients) - {""}) or None,
         "parts": {part: {name: own.count(name) for name in classes} for part, own in of_part.items() if own},
+    }
+
+
+def near_duplicates(twins: Twins, parts: Sequence[str]) -> dict[str, int]:
+    """Pictures that stand more than once among the used images, nearly the same ones counted as one."""
+    kept = [[row for row in cluster if parts[row]] for cluster in twins.near]
+    clusters = [cluster for cluster in kept if len(cluster) > 1]
+    return {
+        "clusters": len(clusters),
+        "images": sum(map(len, clusters)),
+        "across_parts": sum(len({parts[row] for row in cluster}) > 1 for cluster in clusters),
     }
 
 

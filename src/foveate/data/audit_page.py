@@ -29,6 +29,14 @@ def write_audit(audit: Audit, out: Path, name: str = "") -> Path:
 
     `name` is what the page calls the data set [default: the name of its folder].
     """
+    page = render(audit, name)
+    runs.write_json(out / "audit.json", audit_json.as_json(audit))
+    runs.write_text(out / "index.html", page)
+    return out / "index.html"
+
+
+def render(audit: Audit, name: str = "") -> str:
+    """The page, as `write_audit` writes it."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -37,10 +45,7 @@ def write_audit(audit: Audit, out: Path, name: str = "") -> Path:
         lstrip_blocks=True,
     )
     page = environment.get_template("audit.html.j2").render(_page(audit, name))
-    page = page.replace(" %", "\u00a0%").replace(" × ", "\u00a0×\u00a0")  # no line ends within these
-    runs.write_json(out / "audit.json", audit_json.as_json(audit))
-    runs.write_text(out / "index.html", page)
-    return out / "index.html"
+    return page.replace(" %", "\u00a0%").replace(" × ", "\u00a0×\u00a0")  # no line ends within these
 
 
 def _page(audit: Audit, name: str) -> dict[str, Any]:

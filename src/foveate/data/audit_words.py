@@ -32,6 +32,11 @@ def headlines(audit: Audit) -> list[Headline]:
     return sorted(lines, key=lambda line: not line.grave)
 
 
+def without_names(audit: Audit) -> list[str]:
+    """What a report must say of the images, repeated pictures and shortcuts, without the name of a file or patient."""
+    return [line.text for line in [*_repeated(audit.found), *_shortcuts(audit.found)] if line.grave]
+
+
 def concerns(audit: Audit, skip_unreadable: bool = False) -> list[str]:
     """Why --strict fails, in a few words each; empty where it does not."""
     found, near = audit.found, audit.found.near

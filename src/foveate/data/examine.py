@@ -79,7 +79,7 @@ def audit_folder(source: Source, positive: Sequence[str] = (), advance: Advance 
             f"none of the {len(source.images)} images in {source.folder} can be read, {_first(unreadable)}."
         )
     images = [source.images[row] for row in rows]
-    keys, recorded = _further_columns(source, images, facts)
+    keys, recorded = further_columns(source, images, facts)
     outcome = [class_of.get(image.label, image.label) for image in images]
     with quiet_pillow():
         found = inspect(images, facts, grey_of(source, images), outcome, keys, recorded)
@@ -131,7 +131,7 @@ def _mask_fault(image: SourceImage, decoded: Decoded) -> str:
     return "" if pixels.any() else _EMPTY
 
 
-def _further_columns(
+def further_columns(
     source: Source, images: Sequence[SourceImage], facts: Sequence[ImageFacts]
 ) -> tuple[dict[str, list[str]], pd.DataFrame | None]:
     """From manifest.csv: further keys of whom an image belongs to, and what it records of the originals.

@@ -11,7 +11,7 @@ from foveate.data.decoders import UnreadableImageError, quiet_pillow
 from foveate.data.sources import Source, file_of, open_path
 from foveate.errors import FoveateError
 
-FILES = "files.json"  # in pack/: path -> [bytes, time of the last change in ns]
+FILES = "files.json"  # beside manifest.csv: path -> [bytes, time of the last change in ns]
 Listing = dict[str, list[int]]
 
 
@@ -33,7 +33,7 @@ def refuse_changed(place: Path, source: Source) -> None:
     A file whose time alone is new, as after copying, is looked into, and passes where its pixels are the same.
     Raises FoveateError that names the first file which was added, removed or changed, and what to do.
     """
-    file = place / "pack" / FILES
+    file = place / FILES
     if not file.is_file():  # read by a version that kept no list
         return
     known: Listing = runs.read_json(file)

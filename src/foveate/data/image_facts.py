@@ -35,14 +35,14 @@ class ImageFacts:
     constant: bool  # all pixels are the same
 
 
-def facts_of(path: Path, decoded: Decoded) -> ImageFacts:
-    """Measure an image that is decoded already; the file is read once more, for its hash. Raises OSError."""
+def facts_of(path: Path, decoded: Decoded, hash_of_file: str = "") -> ImageFacts:
+    """Measure an image that is decoded already; the file is read again where its hash is not known. Raises OSError."""
     state = path.stat()
     grey = grey_copy(decoded.pixels)
     inner = grey[BORDER:-BORDER, BORDER:-BORDER]
     perceptual, gradient = perceptual_hash(grey), gradient_hash(grey)
     return ImageFacts(
-        file_hash=file_hash(path),
+        file_hash=hash_of_file or file_hash(path),
         pixel_hash=decoded.pixel_hash,
         perceptual=perceptual,
         gradient=gradient,
@@ -53,7 +53,7 @@ def facts_of(path: Path, decoded: Decoded) -> ImageFacts:
         file_bytes=state.st_size,
         brightness=float(grey.mean()),
         border=(float(grey.sum()) - float(inner.sum())) / (grey.size - inner.size),
-        constant=bool((decoded.pixels == decoded.pixels[:1, :1]).all()),
+        constant=int(np.ptp(grey)) <= 1 and bool((decoded.pixels == decoded.pixels[:1, :1]).all()),
     )
 
 

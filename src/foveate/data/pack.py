@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,29 +71,6 @@ class Pack:
         """(side, side) lesion mask of a case, or None where there is none."""
         row = self.index.masks.get(case)
         return None if row is None else np.array(self.masks[row])
-
-
-def write_header(file: IO[bytes], shape: tuple[int, ...]) -> None:
-    """Begin, or begin anew, a .npy file of uint8; its length does not depend on the number of rows."""
-    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.uint8)), "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
-
-
-def narrow_to_grey(path: Path) -> None:
-    """Rewrite a file of (n, side, side, 3) whose channels are equal as (n, side, side, 1)."""
-    pixels = np.load(path, mmap_mode="r")
-    with runs.writing(path, "wb") as file:
-        write_header(file, (*pixels.shape[:3], 1))
-        for image in pixels:
-            file.write(np.ascontiguousarray(image[..., :1]).tobytes())
-
-
-def write_masks(path: Path, masks: Mapping[str, NDArray[np.bool_]]) -> dict[str, int]:
-    """Write masks.npy from the (side, side) masks of some cases; case -> its row. Nothing where there are none."""
-    if masks:
-        with runs.writing(path, "wb") as file:
-            np.save(file, np.stack(list(masks.values())))
-    return {case: row for row, case in enumerate(masks)}
 
 
 def normalisation(pixels: NDArray[np.uint8], rows: Sequence[int], channels: int) -> Normalisation:

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from foveate import runs
-from foveate.config import Images, Study
+from foveate.config import Study
 from foveate.config.dataset import PHANTOM, Dataset
 from foveate.data import freshness
 from foveate.data import split as splits
-from foveate.data.audit import Duplicates, audit, find_duplicates
+from foveate.data.audit import Duplicates, audit, find_duplicates, near_duplicates
 from foveate.data.classes import chosen_by, classes_of
-from foveate.data.decoders import UnreadableImageError, as_channels, decode, quiet_pillow, square
-from foveate.data.pack import Pack, PackIndex, narrow_to_grey, normalisation, write_header, write_masks
+from foveate.data.decoders import quiet_pillow
+from foveate.data.duplicates import Twins, find_twins
+from foveate.data.examine import grey_of
+from foveate.data.image_facts import ImageFacts
+from foveate.data.pack import Pack, PackIndex, normalisation
+from foveate.data.pack_cache import ENTRIES, MASKS, PIXELS, Advance, Packed, packed
 from foveate.data.phantom import write_phantom
-from foveate.data.sources import Source, SourceImage, open_image, read_dataset
+from foveate.data.sources import Source, SourceImage, read_dataset
 from foveate.errors import FoveateError
 from foveate.runs import StudyFolder, Subject
 
-Advance = Callable[[int], None]
 MANIFEST_COLUMNS = [
     "case",
     "path",
@@ -43,20 +41,6 @@ MANIFEST_COLUMNS = [
     "format",
     "pixel_hash",
 ]
-_CHUNK = 64  # images decoded at once: bounds the memory
-
-
-@dataclass(frozen=True)
-class PackedImage:
-    """One image, decoded, measured and made square."""
-
-    pixels: NDArray[np.uint8]  # (side, side) or (side, side, 3)
-    mask: NDArray[np.bool_] | None  # (side, side)
-    width: int
-    height: int
-    mode: str
-    format: str
-    pixel_hash: str
 
 
 def split_file(study: Study, repeat: int) -> str:
@@ -73,6 +57,11 @@ def has_source(folder: StudyFolder, subject: Subject) -> bool:
     """Whether the images lie where the study says: on another machine they may not, and are not needed any more."""
     source = folder.study.datasets[subject.dataset].source
     return source is not None and source != PHANTOM and Path(source).exists()
+
+
+def can_be_read(folder: StudyFolder, subject: Subject) -> bool:
+    """Whether the images lie here: where the study says, or those of the phantom in the study itself."""
+    return folder.study.datasets[subject.dataset].source == PHANTOM or has_source(folder, subject)
 
 
 def source_of(folder: StudyFolder, subject: Subject) -> Source:
@@ -102,33 +91,41 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
         return
     study, place = folder.study, folder.data(subject)
     dataset = study.datasets[subject.dataset]
-    pixels_file = place / "pack" / "pixels.npy"
     files = freshness.listing(source)
-    images, packed, unreadable = _write_pixels(pixels_file, source, study, advance)
+    packs = packed(source, study.images, advance)
+    _require(source, packs, study.skip_unreadable)
+    images = [source.images[row] for row in packs.rows]
 
     labels = [image.label for image in images]
     classes, positives = classes_of(labels, dataset.positive, dataset.each_class, str(source.folder))
     class_of = {label: name for name, labels in classes.items() for label in labels}
-    manifest = _manifest(images, packed)
+    manifest = _manifest(images, packs.facts)
     duplicates = find_duplicates(list(manifest["pixel_hash"]), [class_of[image.label] for image in images])
-    parts = _split_all(folder, subject, images, class_of, duplicates)
+    with quiet_pillow():
+        twins = find_twins(packs.facts, grey_of(source, images))
+    parts = _split_all(folder, subject, images, class_of, duplicates, twins)
     runs.write_text(place / "manifest.csv", manifest.to_csv(index=False))
     for name, part in parts.items():
         rows = [row for row, own in enumerate(part) if own]
         table = pd.DataFrame({"case": manifest["case"].iloc[rows], "part": [part[row] for row in rows]})
         runs.write_text(place / name, table.to_csv(index=False))
     cases = list(manifest["case"])
-    masks = {case: own.mask for case, own in zip(cases, packed, strict=True) if own.mask is not None and own.mask.any()}
     patients = [image.patient for image in images]
     facts = audit(source, labels, patients, classes, duplicates, parts["split.csv"], subject.policy)
     facts["positives"] = list(classes)[-positives:]
     facts["positive_chosen_by"] = chosen_by(sorted(set(labels)), dataset.positive)
     facts["warnings"] = source.warnings
-    facts["unreadable"] = [list(entry) for entry in unreadable]
-    facts["masks"] = len(masks)
+    facts["unreadable"] = [[source.images[row].label, reason] for row, reason in packs.unreadable]
+    facts["masks"] = len(packs.masks)
+    facts["empty_masks"] = len(packs.empty_masks)
+    facts["near_duplicates"] = near_duplicates(twins, parts["split.csv"])
     runs.write_json(place / "audit.json", facts)
     names = list(classes)
-    pixels = np.load(pixels_file, mmap_mode="r")
+    pixels_file = place / "pack" / PIXELS
+    packs.place(PIXELS, pixels_file)
+    packs.place(ENTRIES, place / "pack" / ENTRIES)
+    if packs.masks:
+        packs.place(MASKS, place / "pack" / MASKS)
     index = PackIndex(
         cases=cases,
         labels=[names.index(class_of[label]) for label in labels],
@@ -139,85 +136,25 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
         channels=study.images.channels,
         normalisation={
             name: normalisation(
-                pixels, [row for row, own in enumerate(part) if own == splits.TRAIN], study.images.channels
+                packs.pixels, [row for row, own in enumerate(part) if own == splits.TRAIN], study.images.channels
             )
             for name, part in parts.items()
         },
-        masks=write_masks(place / "pack" / "masks.npy", masks),
+        masks={cases[row]: own for row, own in packs.masks.items()},
         fingerprint=runs.fingerprint([place / "manifest.csv", *(place / name for name in parts), pixels_file], classes),
     )
-    runs.write_json(place / "pack" / freshness.FILES, files)
+    runs.write_json(place / freshness.FILES, files)
     runs.write_text(place / "pack" / "index.json", index.model_dump_json() + "\n")
 
 
-def _write_pixels(
-    path: Path, source: Source, study: Study, advance: Advance
-) -> tuple[list[SourceImage], list[PackedImage], list[tuple[str, str]]]:
-    """Decode all images once into pixels.npy: those that can be read, what was measured on them (without their
-    pixels), and the others with the reasons why not."""
-    images: list[SourceImage] = []
-    packed: list[PackedImage] = []
-    unreadable: list[tuple[str, str]] = []
-    channels = study.images.channels
-    shape = (study.images.pixels, study.images.pixels, channels)
-    with runs.writing(path, "wb") as file:
-        write_header(file, (len(source.images), *shape))
-        for image, result in _decode_all(source, study.images, advance):
-            if isinstance(result, str):
-                unreadable.append((image.path, result))
-                continue
-            file.write(np.ascontiguousarray(as_channels(result.pixels, channels)).tobytes())
-            images.append(image)
-            packed.append(replace(result, pixels=result.pixels[:0]))  # on disk now, off the memory
-        if unreadable and not study.skip_unreadable:
-            raise FoveateError(_unreadable_message(source, unreadable))
-        lost = set(source.labels) - {image.label for image in images}
-        if lost:
-            raise FoveateError(f"no image of the class {min(lost)} in {source.folder} can be read.")
-        file.seek(0)
-        write_header(file, (len(images), *shape))
-    if channels == 3 and all(image.pixels.ndim == 2 for image in packed):
-        narrow_to_grey(path)
-    return images, packed, unreadable
-
-
-def _decode_all(source: Source, settings: Images, advance: Advance) -> Iterator[tuple[SourceImage, PackedImage | str]]:
-    """Each image with its pixels, or with the reason why it cannot be read, in the order of the source."""
-
-    def one(image: SourceImage) -> PackedImage | str:
-        try:
-            decoded = open_image(source, image)
-            mask = _decode_mask(Path(image.mask), decoded.pixels.shape[:2], settings) if image.mask else None
-        except UnreadableImageError as error:
-            return str(error)
-        small = square(decoded.pixels, settings.pixels, settings.fit)
-        size = (decoded.width, decoded.height)
-        return PackedImage(small, mask, *size, decoded.mode, decoded.format, decoded.pixel_hash)
-
-    remaining = iter(source.images)
-    with quiet_pillow(), ThreadPoolExecutor() as pool:
-        while chunk := list(itertools.islice(remaining, _CHUNK)):
-            yield from zip(chunk, pool.map(one, chunk), strict=True)
-            advance(len(chunk))
-
-
-def _decode_mask(path: Path, size: tuple[int, ...], settings: Images) -> NDArray[np.bool_]:
-    """A lesion mask made square as its image is: a pixel belongs to the lesion where it covers half of it.
-
-    A lesion smaller than that keeps the pixel that it covers most. Raises UnreadableImageError.
-    """
-    try:
-        pixels = as_channels(decode(path).pixels, 1)[..., 0]
-    except UnreadableImageError as error:
-        raise UnreadableImageError(f"its mask {error}") from None
-    if pixels.shape != size:
-        raise UnreadableImageError(
-            f"its mask is {pixels.shape[1]} x {pixels.shape[0]} pixels, the image {size[1]} x {size[0]}"
-        )
-    lesion = np.where(pixels > pixels.max() / 2, 255, 0).astype(np.uint8)
-    coverage = square(lesion, settings.pixels, settings.fit)
-    covered: NDArray[np.bool_] = coverage >= min(128, max(1, int(coverage.max())))
-    return covered
+def _require(source: Source, packs: Packed, skip_unreadable: bool) -> None:
+    """Raises FoveateError where images cannot be read and are not to be skipped, or a class has none that can."""
+    unreadable = [(source.images[row].path, reason) for row, reason in packs.unreadable]
+    if unreadable and not skip_unreadable:
+        raise FoveateError(_unreadable_message(source, unreadable))
+    lost = set(source.labels) - {source.images[row].label for row in packs.rows}
+    if lost:
+        raise FoveateError(f"no image of the class {min(lost)} in {source.folder} can be read.")
 
 
 def _unreadable_message(source: Source, unreadable: Sequence[tuple[str, str]]) -> str:
@@ -228,10 +165,10 @@ def _unreadable_message(source: Source, unreadable: Sequence[tuple[str, str]]) -
     )
 
 
-def _manifest(images: Sequence[SourceImage], packed: Sequence[PackedImage]) -> pd.DataFrame:
+def _manifest(images: Sequence[SourceImage], facts: Sequence[ImageFacts]) -> pd.DataFrame:
     seen: Counter[str] = Counter()
     rows = []
-    for image, own in zip(images, packed, strict=True):
+    for image, own in zip(images, facts, strict=True):
         seen[own.pixel_hash] += 1
         count = seen[own.pixel_hash]
         case = own.pixel_hash[:16] + (f"-{count}" if count > 1 else "")
@@ -246,6 +183,7 @@ def _split_all(
     images: Sequence[SourceImage],
     class_of: dict[str, str],
     duplicates: Duplicates,
+    twins: Twins,
 ) -> dict[str, list[str]]:
     """Split file name -> a part for each image, '' for those that the policy leaves out."""
     study = folder.study
@@ -255,7 +193,8 @@ def _split_all(
     absent = set(class_of.values()) - set(labels)
     if absent:
         raise FoveateError(f"no image of the class {min(absent)} is left once duplicates are removed.")
-    whole = _several(study, subject, [images[row] for row in kept], labels)
+    groups = _groups(images, kept, twins) if subject.policy == "clean" else None
+    whole = _several(study, subject, [images[row] for row in kept], labels, groups)
     if whole is not None:
         return {split_file(study, repeat): _spread(parts, kept, len(images)) for repeat, parts in enumerate(whole, 1)}
     files: dict[str, list[str]] = {}
@@ -266,27 +205,37 @@ def _split_all(
         seed = runs.derive_seed(study.seed, subject.dataset, subject.policy, "split", *([repeat] if repeat > 1 else []))
         if subject.policy == "shipped":
             parts = splits.shipped([images[row].split for row in kept], labels)
-        elif subject.policy == "clean" and any(images[row].patient for row in kept):
-            patients = [images[row].patient for row in kept]
-            parts = splits.grouped_hold_out(labels, patients, study.validation_fraction, seed)
+        elif groups is not None:
+            parts = splits.grouped_hold_out(labels, groups, study.validation_fraction, seed)
         else:
             parts = splits.hold_out(labels, study.validation_fraction, seed)
         files[name] = _spread(parts, kept, len(images))
     return files
 
 
+def _groups(images: Sequence[SourceImage], kept: Sequence[int], twins: Twins) -> list[str] | None:
+    """What the clean policy keeps together, a name for each kept image: patients, and pictures that are nearly
+    identical. An image that belongs with no other has ''; None where none does."""
+    groups = twins.groups([image.patient for image in images])
+    count = Counter(groups[row] for row in kept)
+    found = [groups[row] if images[row].patient or count[groups[row]] > 1 else "" for row in kept]
+    return found if any(found) else None
+
+
 def _several(
-    study: Study, subject: Subject, images: Sequence[SourceImage], labels: Sequence[str]
+    study: Study,
+    subject: Subject,
+    images: Sequence[SourceImage],
+    labels: Sequence[str],
+    groups: Sequence[str] | None,
 ) -> list[list[str]] | None:
     """The splits of all repeats where they belong together: folds, or one for each site."""
     if study.repeats_differ_in == "sites":
         return splits.sites(labels, [image.site for image in images], study.repeats)
     if study.repeats_differ_in != "folds":
         return None
-    patients = [image.patient for image in images]
-    grouped = patients if subject.policy == "clean" and any(patients) else None
     seed = runs.derive_seed(study.seed, subject.dataset, subject.policy, "split")
-    return splits.folds(labels, grouped, study.repeats, seed)
+    return splits.folds(labels, groups, study.repeats, seed)
 
 
 def _spread(parts: Sequence[str], kept: Sequence[int], count: int) -> list[str]:

@@ -1,0 +1,250 @@
+"""Decoded pixels, kept once for all studies of a machine: named by what the files hold, gone on with where cut off."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import itertools
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+from numpy.typing import NDArray
+
+from foveate import runs
+from foveate.config import Images
+from foveate.data.decoders import UnreadableImageError, as_channels, decode, quiet_pillow, square
+from foveate.data.image_facts import ImageFacts, facts_of
+from foveate.data.npy import GrowingArray, widened
+from foveate.data.sources import Source, SourceImage, file_of, open_image
+from foveate.data.sources.archives import cache_folder
+
+Advance = Callable[[int], None]
+PIXELS, MASKS, ENTRIES = "pixels.npy", "masks.npy", "images.jsonl"
+_VERSION = 1  # of what decoding does: another one, other packs
+_LIBRARIES = ("pillow", "numpy", "pydicom", "pylibjpeg-openjpeg", "pyjpegls", "nibabel")  # whose versions may, too
+_CHUNK = 64  # images decoded at once: bounds the memory, and what is done again after a kill
+_UNFINISHED = ".new"
+_KEPT = 30 * 24 * 3600  # seconds; a pack that no study on this disk has, and none asked for that long, is removed
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The pixels of a source's readable images, and what was measured on each."""
+
+    folder: Path  # in the cache; holds pixels.npy, (n, side, side, 1 or 3) uint8, and masks.npy, (m, side, side) bool
+    rows: list[int]  # where the image of each row of pixels.npy stands in the source
+    facts: list[ImageFacts]  # a row each
+    masks: dict[int, int]  # row of pixels.npy -> row of masks.npy
+    empty_masks: list[int]  # rows of pixels.npy
+    unreadable: list[tuple[int, str]]  # where in the source, and why
+
+    @cached_property
+    def pixels(self) -> NDArray[np.uint8]:
+        array: NDArray[np.uint8] = np.load(self.folder / PIXELS, mmap_mode="r")
+        return array
+
+    def place(self, name: str, target: Path) -> None:
+        """Put a file of the cache into a study: the very file where both are on one disk, else a copy."""
+        with runs.disk_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                target.unlink(missing_ok=True)
+                target.hardlink_to(self.folder / name)
+            except OSError:  # another disk, or one without links; what a full disk says comes from the copy
+                with runs.writing(target, "wb") as file, (self.folder / name).open("rb") as kept:
+                    shutil.copyfileobj(kept, file)
+
+
+def packed(source: Source, settings: Images, advance: Advance = lambda count: None) -> Packed:
+    """Decode, measure and make square all images of a source, or find them done: the same files are decoded once.
+
+    `advance` is called with the number of images done. Of several processes one decodes and the others wait. What was
+    decoded before an interruption or a kill is kept. Raises FoveateError where the cache cannot be written.
+    """
+    contents = _contents(source)
+    place = cache_folder() / "packs" / _key(source, settings, contents)
+    with runs.disk_errors(place):
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with filelock.FileLock(f"{place}.lock"):
+            if place.is_dir():
+                advance(len(source.images))
+            else:
+                _forget(place.parent)
+                _build(place, source, settings, contents, advance)
+            os.utime(place)
+    return read(place)
+
+
+def _contents(source: Source) -> dict[Path, str]:
+    """The SHA-256 of every file that holds an image or a mask; of one that cannot be read, why not."""
+    paths = {file_of(source, image) for image in source.images}
+    paths |= {Path(image.mask) for image in source.images if image.mask}
+
+    def one(path: Path) -> str:
+        try:
+            return runs.file_hash(path)
+        except OSError as error:
+            return f"unreadable: {error.strerror}"
+
+    with ThreadPoolExecutor() as pool:
+        ordered = sorted(paths)
+        return dict(zip(ordered, pool.map(one, ordered), strict=True))
+
+
+def _key(source: Source, settings: Images, contents: dict[Path, str]) -> str:
+    """The name of a pack: it changes with the content of a file, with their order, and with how they are decoded."""
+    known = {own.metadata["Name"].lower(): own.version for own in importlib.metadata.distributions()}
+    versions = [known.get(name, "") for name in _LIBRARIES]
+    digest = hashlib.sha256(repr((_VERSION, versions, settings.pixels, settings.fit, settings.channels)).encode())
+    for image in source.images:
+        file = file_of(source, image)
+        member = image.path.removeprefix(file.relative_to(source.folder).as_posix())  # of several pictures in a file
+        mask = contents[Path(image.mask)] if image.mask else ""
+        digest.update(f"\n{contents[file]} {member} {mask}".encode())
+    return digest.hexdigest()[:32]
+
+
+def _build(place: Path, source: Source, settings: Images, contents: dict[Path, str], advance: Advance) -> None:
+    """Decode what is not decoded yet. After each chunk the journal says what the arrays hold."""
+    unfinished = place.with_name(place.name + _UNFINISHED)
+    entries = _whole_entries(unfinished)
+    if not entries:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+    side = settings.pixels
+    advance(len(entries))
+    done = _rows_of(entries)
+    with (
+        GrowingArray(unfinished / PIXELS, (side, side, 1), np.uint8, done[PIXELS]) as pixels,
+        GrowingArray(unfinished / MASKS, (side, side), np.bool_, done[MASKS]) as masks,
+        (unfinished / ENTRIES).open("a", encoding="utf-8") as journal,
+    ):
+        for chunk in _decoded(source, settings, contents, len(entries)):
+            if settings.channels == 3 and pixels.shape[-1] == 1 and any(own.colour for own in chunk):
+                widened(pixels, 3)  # grey until the first colour image: a third of the bytes
+            for own in chunk:
+                if own.pixels is not None:
+                    pixels.append(as_channels(own.pixels, pixels.shape[-1]))
+                if own.mask is not None and own.mask.any():
+                    masks.append(own.mask)
+            pixels.flush()
+            masks.flush()
+            journal.writelines(json.dumps(own.entry) + "\n" for own in chunk)
+            journal.flush()
+            advance(len(chunk))
+        os.fsync(journal.fileno())
+    unfinished.replace(place)
+
+
+def _whole_entries(unfinished: Path) -> list[dict[str, Any]]:
+    """What the journal of an interrupted build says; nothing where the arrays hold less than that."""
+    journal = unfinished / ENTRIES
+    if not journal.is_file():
+        return []
+    lines = journal.read_text(encoding="utf-8").splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        return []  # cut off in the middle of a line: rare enough to begin anew
+    entries: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    whole = all(GrowingArray.holds(unfinished / name, count) for name, count in _rows_of(entries).items())
+    return entries if whole else []
+
+
+def _rows_of(entries: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """How many rows each array holds, by the journal."""
+    return {PIXELS: sum("facts" in own for own in entries), MASKS: sum(own.get("mask", False) for own in entries)}
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """One image on its way into the pack."""
+
+    entry: dict[str, Any]  # its line in the journal
+    pixels: NDArray[np.uint8] | None = None  # (side, side[, 3]); None where it cannot be read
+    mask: NDArray[np.bool_] | None = None
+
+    @property
+    def colour(self) -> bool:
+        return self.pixels is not None and self.pixels.ndim == 3
+
+
+def _decoded(source: Source, settings: Images, contents: dict[Path, str], start: int) -> Iterator[list[_Decoded]]:
+    """The images from the number `start` on, in the order of the source, in chunks."""
+
+    def one(image: SourceImage) -> _Decoded:
+        file = file_of(source, image)
+        try:
+            decoded = open_image(source, image)
+            mask = _decode_mask(Path(image.mask), decoded.pixels.shape[:2], settings) if image.mask else None
+            facts = facts_of(file, decoded, contents[file])
+        except UnreadableImageError as error:
+            return _Decoded({"unreadable": str(error)})
+        except OSError as error:
+            return _Decoded({"unreadable": f"cannot be read ({error.strerror or error})"})
+        entry: dict[str, Any] = {"facts": asdict(facts)}
+        if mask is not None:
+            entry["mask"] = bool(mask.any())
+        return _Decoded(entry, square(decoded.pixels, settings.pixels, settings.fit), mask)
+
+    remaining = iter(source.images[start:])
+    with quiet_pillow(), ThreadPoolExecutor() as pool:
+        while chunk := list(itertools.islice(remaining, _CHUNK)):
+            yield list(pool.map(one, chunk))
+
+
+def _decode_mask(path: Path, size: tuple[int, ...], settings: Images) -> NDArray[np.bool_]:
+    """A lesion mask made square as its image is: a pixel belongs to the lesion where it covers half of it.
+
+    A lesion smaller than that keeps the pixel that it covers most. Raises UnreadableImageError.
+    """
+    try:
+        pixels = as_channels(decode(path).pixels, 1)[..., 0]
+    except UnreadableImageError as error:
+        raise UnreadableImageError(f"its mask {error}") from None
+    if pixels.shape != size:
+        raise UnreadableImageError(
+            f"its mask is {pixels.shape[1]} x {pixels.shape[0]} pixels, the image {size[1]} x {size[0]}"
+        )
+    lesion = np.where(pixels > pixels.max() / 2, 255, 0).astype(np.uint8)
+    coverage = square(lesion, settings.pixels, settings.fit)
+    covered: NDArray[np.bool_] = coverage >= min(128, max(1, int(coverage.max())))
+    return covered
+
+
+def read(place: Path) -> Packed:
+    """A pack from its folder in the cache, or from the pack/ of a study that it was placed in."""
+    rows: list[int] = []
+    facts: list[ImageFacts] = []
+    masks: dict[int, int] = {}
+    empty: list[int] = []
+    unreadable: list[tuple[int, str]] = []
+    for number, line in enumerate((place / ENTRIES).read_text(encoding="utf-8").splitlines()):
+        entry = json.loads(line)
+        if "unreadable" in entry:
+            unreadable.append((number, entry["unreadable"]))
+            continue
+        if entry.get("mask") is False:
+            empty.append(len(rows))
+        elif entry.get("mask"):
+            masks[len(rows)] = len(masks)
+        rows.append(number)
+        facts.append(ImageFacts(**entry["facts"]))
+    return Packed(place, rows, facts, masks, empty, unreadable)
+
+
+def _forget(packs: Path) -> None:
+    """Remove packs that were not asked for of late and whose pixels no study on this disk shares."""
+    oldest = time.time() - _KEPT
+    for place in packs.iterdir():
+        pixels = place / PIXELS
+        if place.is_dir() and place.stat().st_mtime < oldest and not (pixels.exists() and pixels.stat().st_nlink > 1):
+            shutil.rmtree(place, ignore_errors=True)

@@ -1,0 +1,52 @@
+"""The audit of a study's own images: `foveate data audit`'s page, from what was measured when they were read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from foveate import runs
+from foveate.data import audit_json, audit_page, audit_words, pack_cache
+from foveate.data.decoders import quiet_pillow
+from foveate.data.examine import Audit, Masks, further_columns, grey_of
+from foveate.data.findings import inspect
+from foveate.data.sources import Source
+from foveate.runs import StudyFolder, Subject
+
+PAGE = "audit.html"
+_OF_FILES = ("clusters", "unreadable", "constant", "small", "headlines", "warnings", "source", "identities", "masks")
+
+
+def has_audit(folder: StudyFolder, subject: Subject) -> bool:
+    return (folder.data(subject) / PAGE).is_file()
+
+
+def write_audit(folder: StudyFolder, subject: Subject, source: Source) -> Path:
+    """Write OUT/data/<data set>/audit.html, and its counts into audit.json as "findings"; the page's path.
+
+    The page names files and shows pictures, so it stays where the images are; audit.json names no file. Raises
+    FoveateError.
+    """
+    place = folder.data(subject)
+    facts: dict[str, Any] = runs.read_json(place / "audit.json")
+    packs = pack_cache.read(place / "pack")
+    images = [source.images[row] for row in packs.rows]
+    class_of = {label: name for name, labels in facts["classes"].items() for label in labels}
+    keys, recorded = further_columns(source, images, packs.facts)
+    with quiet_pillow():
+        outcome = [class_of[image.label] for image in images]
+        found = inspect(images, packs.facts, grey_of(source, images), outcome, keys, recorded)
+    masks = Masks(sum(bool(image.mask) for image in source.images), [images[row].path for row in packs.empty_masks])
+    unreadable = [(source.images[row].path, reason) for row, reason in packs.unreadable]
+    audit = Audit(source, facts["classes"], unreadable, masks, found)
+    runs.write_json(place / "audit.json", facts | {"findings": _counts(audit)})
+    runs.write_text(place / PAGE, audit_page.render(audit, subject.name))
+    return place / PAGE
+
+
+def _counts(audit: Audit) -> dict[str, Any]:
+    """What the audit says without the name of a file or a patient."""
+    whole = audit_json.as_json(audit)
+    counts = {name: value for name, value in whole.items() if name not in _OF_FILES}
+    counts["patients_in_several_parts"] = len(audit.found.patients.both_sides)
+    return counts | {"sentences": audit_words.without_names(audit)}
