@@ -27,6 +27,7 @@ LEVEL = {
     "reading": 7,
     "report": 8,
     "execution": 8,
+    "inference": 8,
     "pipeline": 9,
     "overrides": 9,
     "scores": 9,
@@ -41,6 +42,7 @@ TORCH_FILES = {
     "evaluation/predict.py",
     "explanation/attention_maps.py",
     "explanation/cam.py",
+    "inference/run_model.py",
     "pipeline.py",
 }
 # These read files; they must work where torch is not installed.

@@ -13,6 +13,7 @@ import torch
 
 from foveate import runs
 from foveate.errors import FoveateError, UsageError
+from foveate.explanation.cam import grad_cam
 from foveate.models import create_model, load_model
 from foveate.models.export import export_onnx
 
@@ -41,17 +42,27 @@ def test_pixels_in_logits_out(tmp_path: Path, attention: str) -> None:
     file = export_onnx(run, tmp_path / "deep" / "model.onnx")
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     images = np.random.default_rng(0).uniform(0, 255, (5, 3, 64, 64)).astype(np.float32)
-    (logits,) = session.run(None, {"images": images})
+    assert [output.name for output in session.get_outputs()] == ["logits", "heatmaps"]
+    logits, maps = session.run(None, {"images": images})
     model = load_model(run)
     normalised = (images - np.array(model.mean)[:, None, None]) / np.array(model.std)[:, None, None]
-    expected = model.network(torch.from_numpy(normalised).float()).detach().numpy()
+    with torch.no_grad():
+        features = model.network.forward_features(torch.from_numpy(normalised).float())
+        expected = model.network.forward_head(features).numpy()
+        weight, bias = model.network.fc.weight, model.network.fc.bias.numpy()
+        explained = [grad_cam(features, weight, torch.full((5,), target)).numpy() for target in range(2)]
     np.testing.assert_allclose(logits, expected, rtol=1e-3, atol=1e-4)
+    assert maps.shape == (5, 2, 2, 2)  # images, classes, 64 / 32 pixels
+    np.testing.assert_allclose(maps, np.stack(explained, axis=1), rtol=0, atol=1e-4 * np.abs(maps).max())
+    np.testing.assert_allclose(maps.sum((2, 3)) + bias, logits, rtol=1e-4, atol=1e-5)
     metadata = {entry.key: entry.value for entry in onnx.load(file).metadata_props}
     assert json.loads(metadata["foveate"]) == {
         "classes": ["benign", "malignant"],
         "pixels": 64,
         "fit": "pad",
         "channels": 3,
+        "mean": [100.0, 90.0, 80.0],
+        "std": [40.0, 50.0, 60.0],
     }
     assert [path.name for path in file.parent.iterdir()] == ["model.onnx"]
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from foveate import __version__, console
-from foveate.cli import reading
+from foveate.cli import predict, reading
 
 app = typer.Typer(
     name="foveate",
@@ -73,7 +73,10 @@ def run(
         bool, typer.Option("--skip-unreadable", help="Leave unreadable images out instead of stopping.")
     ] = False,
     cache: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where zips are unpacked [default: ~/.cache/foveate].")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where zips are unpacked and decoded pixels kept [default: ~/.cache/foveate]."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan and the time it takes; do nothing.")
@@ -191,6 +194,9 @@ def export(
     from foveate.commands import study as commands
 
     commands.export(run_folder, to, out)
+
+
+app.command()(predict.predict)
 
 
 @data_app.command("audit")

@@ -1,0 +1,81 @@
+"""A prediction as a picture: the image, and beside it Grad-CAM for the predicted class, with a caption. No torch."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from foveate import runs
+from foveate.explanation.overlays import greyed, overlay
+from foveate.inference.images import ImagePath
+from foveate.reading.render import png
+
+SMALL_PRINT = "For research, not a medical device."
+_MARGIN = 10  # pixels around and between the two pictures
+_LINE = 60  # characters a line of the caption
+_INK, _FAINT = "#1a1a1a", "#666666"
+_NAME = 200  # bytes of a file's name; file systems take 255
+
+
+def draw(image: NDArray[np.uint8], heat: NDArray[np.float64], predicted: str, probability: float) -> NDArray[np.uint8]:
+    """Image (H, W, 3) and heat (H, W) in [0, 1] -> RGB picture: both side by side in full, the caption below.
+
+    A blank map leaves the image greyed, and the caption says so.
+    """
+    blank = not heat.any()
+    height, width = heat.shape
+    caption = f"{predicted}: {probability:.3f}"
+    explained = f"blank heat-map: no positive evidence for {predicted}" if blank else f"right: Grad-CAM for {predicted}"
+    lines = [(line, _INK) for line in textwrap.wrap(caption, _LINE)]
+    lines += [(line, _FAINT) for text in (explained, SMALL_PRINT) for line in textwrap.wrap(text, _LINE)]
+    font = _font(min(24, max(12, width // 36)))
+    step = round(font.size * 1.4)
+    text_width = max(int(font.getlength(line)) + 1 for line, _ in lines)
+    size = (max(2 * width + 3 * _MARGIN, text_width + 2 * _MARGIN), height + 3 * _MARGIN + step * len(lines))
+    canvas = Image.new("RGB", size, "white")
+    canvas.paste(Image.fromarray(image), (_MARGIN, _MARGIN))
+    right = greyed(image) if blank else overlay(image, heat)
+    canvas.paste(Image.fromarray(right), (2 * _MARGIN + width, _MARGIN))
+    pen = ImageDraw.Draw(canvas)
+    for number, (line, colour) in enumerate(lines):
+        pen.text((_MARGIN, height + 2 * _MARGIN + number * step), line, fill=colour, font=font)
+    return np.asarray(canvas)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """matplotlib's own, which knows Latin, Greek and Cyrillic letters on every machine."""
+    return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
+
+
+class Folder:
+    """Where overlays go: each named after its image, no two alike even where capitals do not count."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._taken: set[str] = set()
+
+    def save(self, image: ImagePath, picture: NDArray[np.uint8]) -> Path:
+        """Write a picture, whole or not at all, as PNG that tells nothing but its pixels; returns its path."""
+        file = self.path / self._name(image.inside)
+        with runs.writing(file, "wb") as opened:
+            opened.write(png(picture))
+        return file
+
+    def _name(self, inside: str) -> str:
+        """a/scan.dcm#3 -> a/scan.dcm-3.png, with a counter where that is taken: the same folders as the images'."""
+        whole, mark, number = inside.rpartition("#")
+        flat = f"{whole}-{number.replace('/', '-')}" if mark else inside
+        folders, _, name = flat.rpartition("/")
+        name = os.fsdecode(os.fsencode(name)[:_NAME])
+        stem = f"{folders}/{name}" if folders else name
+        count = 1
+        while (wanted := stem + (f"-{count}" if count > 1 else "") + ".png").casefold() in self._taken:
+            count += 1
+        self._taken.add(wanted.casefold())
+        return wanted

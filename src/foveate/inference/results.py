@@ -1,0 +1,109 @@
+"""Predictions as text: a table to read, a JSON document, a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from foveate.inference.model import ModelFacts
+
+NOTICE = (
+    "foveate is for research, not a medical device: a prediction must not be used to diagnose, screen or treat anybody."
+)
+_WIDEST = 60  # characters of a path that the table makes room for
+_NAMED = 5  # images that a summary of warnings names
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image's line: a prediction, or the reason why there is none."""
+
+    path: str
+    prediction: str = ""  # "" where the file cannot be read
+    probabilities: tuple[float, ...] = ()
+    warnings: tuple[str, ...] = ()
+    unreadable: str = ""
+    overlay: str = ""  # the path of its picture
+    blank: bool | None = None  # whether its heat-map is blank; None where none was asked for
+
+
+def printable(text: str) -> str:
+    """A path in one line of any terminal or table: line breaks, other controls and undecodable bytes are escaped."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+def table(rows: Sequence[Row], classes: Sequence[str]) -> str:
+    """One line an image that was predicted, under a header: its path, the class, the probability of each class."""
+    shown = [row for row in rows if not row.unreadable]
+    paths = [printable(row.path) for row in shown]
+    width = min(_WIDEST, max(map(len, [*paths, "image"])))
+    longest = max(map(len, [*classes, "prediction"]))
+    columns = [max(len(name), 6) for name in classes]
+
+    def line(path: str, prediction: str, cells: Sequence[str]) -> str:
+        right = "  ".join(cell.rjust(size) for cell, size in zip(cells, columns, strict=True))
+        return f"{path.ljust(width)}  {prediction.ljust(longest)}  {right}"
+
+    lines = [line("image", "prediction", classes)]
+    for path, row in zip(paths, shown, strict=True):
+        lines.append(line(path, row.prediction, [f"{value:.4f}" for value in row.probabilities]))
+    return "\n".join(lines)
+
+
+def document(rows: Sequence[Row], model: ModelFacts) -> str:
+    """The same as JSON: notice, model, images and unreadable files. ASCII, whatever the file names hold."""
+    facts = {
+        "path": str(model.path),
+        "name": model.name,
+        "classes": model.classes,
+        "pixels": model.pixels,
+        "fit": model.fit,
+        "channels": model.channels,
+        "trained_on": sorted(model.kinds),
+    }
+    images = [_image(row, model.classes) for row in rows if not row.unreadable]
+    unreadable = [{"path": row.path, "reason": row.unreadable} for row in rows if row.unreadable]
+    return json.dumps({"notice": NOTICE, "model": facts, "images": images, "unreadable": unreadable}, indent=2)
+
+
+def _image(row: Row, classes: Sequence[str]) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "path": row.path,
+        "prediction": row.prediction,
+        "probabilities": dict(zip(classes, row.probabilities, strict=True)),
+        "warnings": row.warnings,
+    }
+    if row.overlay:
+        said |= {"overlay": row.overlay, "blank": row.blank}
+    return said
+
+
+def spreadsheet(rows: Sequence[Row], classes: Sequence[str]) -> str:
+    """The same as CSV: a row an image, the unreadable ones with their reason instead of a prediction."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["path", "prediction", *(f"p_{name}" for name in classes), "warnings", "unreadable"])
+    for row in rows:
+        cells = row.probabilities or [""] * len(classes)
+        writer.writerow([printable(row.path), row.prediction, *cells, "; ".join(row.warnings), row.unreadable])
+    return file.getvalue()
+
+
+def warning_lines(rows: Sequence[Row]) -> list[str]:
+    """A line for each warning, with the first images that it is about."""
+    about: dict[str, list[str]] = {}
+    for row in rows:
+        for warning in row.warnings:
+            about.setdefault(warning, []).append(printable(row.path))
+    return [f"warning: {warning}: {_first(paths)}" for warning, paths in about.items()]
+
+
+def _first(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - _NAMED:,} more (--json and --out name all)" if len(paths) > _NAMED else ""
+    return ", ".join(paths[:_NAMED]) + more
