@@ -105,7 +105,8 @@ def image_files(name: str, folder: Path, side: int) -> list[Path]:
 
 
 def packed(images: Path, out: Path) -> Pack:
-    """The data stage, whole. `paper` keeps the copies, which are duplicates."""
+    """The data stage, whole, with nothing in the cache. `paper` keeps the copies, which are duplicates."""
+    os.environ["FOVEATE_CACHE"] = str(out / "cache")
     study = {"name": "bench", "models": ["resnet18"], "datasets": {"d": {"source": str(images)}}, "policies": "paper"}
     folder = StudyFolder(out)
     folder.create(parse_study({**study, "images": {"pixels": PIXELS}}))

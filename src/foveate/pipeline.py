@@ -20,16 +20,16 @@ from foveate.config.dataset import PHANTOM
 from foveate.data import freshness
 from foveate.data.batches import Batches
 from foveate.data.classes import classes_of
-from foveate.data.prepare import can_be_read, has_source, is_prepared, pack_of, prepare, source_of, split_file
-from foveate.data.run_audit import has_audit, write_audit
-from foveate.data.sources import Source, read_dataset
+from foveate.data.prepare import Sources, has_source, is_prepared, pack_of, prepare, split_file
+from foveate.data.run_audit import needs_audit, write_audit
+from foveate.data.sources import read_dataset
 from foveate.errors import FoveateError, UsageError
 from foveate.evaluation.scores import TUNING
 from foveate.evaluation.study import TABLES, evaluate_study
 from foveate.execution import local, worker
 from foveate.execution.plan import decoded, work
 from foveate.models import load_model, model_of, read_weights
-from foveate.runs import Run, StudyFolder, Subject
+from foveate.runs import Run, StudyFolder
 from foveate.training import acceleration
 
 
@@ -125,14 +125,11 @@ def resolve(study: Study, device: torch.device) -> Study:
 
 def prepare_data(folder: StudyFolder, progress: Progress) -> None:
     """The data stage of every data set; those that were read before are compared with their source, if it is here."""
-    for subject in runs.subjects(folder.study):
+    subjects, sources = runs.subjects(folder.study), Sources(folder)
+    for subject in subjects:
         if is_prepared(folder, subject) and has_source(folder, subject):
-            freshness.refuse_changed(folder.data(subject), source_of(folder, subject))
-    pending: list[tuple[Subject, Source]] = [
-        (subject, source_of(folder, subject))
-        for subject in runs.subjects(folder.study)
-        if not is_prepared(folder, subject)
-    ]
+            freshness.refuse_changed(folder.data(subject), sources.of(subject))
+    pending = [(subject, sources.of(subject)) for subject in subjects if not is_prepared(folder, subject)]
     for name, dataset in folder.study.datasets.items():
         if not dataset.source:
             progress.note(f"{name}: left out, no folder given (--data {name}=DIR)")
@@ -146,10 +143,13 @@ def prepare_data(folder: StudyFolder, progress: Progress) -> None:
         for warning in source.warnings:
             progress.note(f"{subject.name}: {warning}")
         prepare(folder, subject, source, lambda count: progress.advance(decoded(count)))
-    for subject in runs.subjects(folder.study):
-        if not has_audit(folder, subject) and can_be_read(folder, subject):
-            progress.announce(f"auditing {subject.name}")
-            write_audit(folder, subject, dict(pending).get(subject) or source_of(folder, subject))
+        for warning in runs.read_json(folder.data(subject) / "audit.json")["mask_warnings"]:
+            progress.note(f"{subject.name}: {warning}")
+    for name in dict.fromkeys(subject.dataset for subject in subjects):
+        unaudited = [own for own in subjects if own.dataset == name and needs_audit(folder, own)]
+        if unaudited:
+            progress.announce(f"auditing {name}")
+            write_audit(folder, unaudited, sources.of(unaudited[0]))
 
 
 def train(folder: StudyFolder, device: torch.device, progress: Progress) -> None:

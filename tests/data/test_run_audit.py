@@ -9,7 +9,7 @@ import pytest
 
 from foveate import runs
 from foveate.data.prepare import source_of
-from foveate.data.run_audit import has_audit, write_audit
+from foveate.data.run_audit import needs_audit, write_audit
 from foveate.report.words import data_facts
 from foveate.runs import StudyFolder, Subject
 from tests.data.pictures import picture, save
@@ -79,9 +79,10 @@ def test_near_duplicates_and_patients_join_groups(images: Path, tmp_path: Path) 
 def test_the_audit_of_a_study(images: Path, tmp_path: Path) -> None:
     folder = prepared(tmp_path / "out", study_of(images, policies=["paper"]))
     (subject,) = runs.subjects(folder.study)
-    assert not has_audit(folder, subject)
-    page = write_audit(folder, subject, source_of(folder, subject)).read_text(encoding="utf-8")
-    assert has_audit(folder, subject)
+    assert needs_audit(folder, subject)
+    write_audit(folder, [subject], source_of(folder, subject))
+    page = (folder.data(subject) / "audit.html").read_text(encoding="utf-8")
+    assert not needs_audit(folder, subject)
     assert "50 images show 50 different pictures, 40 where nearly identical ones count as one" in page
     assert "normal/again3.jpg" in page
     text = (folder.data(subject) / "audit.json").read_text(encoding="utf-8")
@@ -99,6 +100,6 @@ def test_a_shortcut_is_told_in_the_report(tmp_path: Path) -> None:
             save(picture(number + width, width), tmp_path / "images" / label / f"{number}.png")
     folder = prepared(tmp_path / "out", study_of(tmp_path / "images"))
     (subject,) = runs.subjects(folder.study)
-    write_audit(folder, subject, source_of(folder, subject))
+    write_audit(folder, [subject], source_of(folder, subject))
     facts = data_facts(runs.read_json(folder.data(subject) / "audit.json"))
     assert any(line.startswith("Size in pixels gives the label away before the picture is seen: AUC") for line in facts)

@@ -46,7 +46,13 @@ class Packed:
     facts: list[ImageFacts]  # a row each
     masks: dict[int, int]  # row of pixels.npy -> row of masks.npy
     empty_masks: list[int]  # rows of pixels.npy
+    grey_masks: list[int]  # those of more than two values, rows of pixels.npy
     unreadable: list[tuple[int, str]]  # where in the source, and why
+
+    @cached_property
+    def lesions(self) -> NDArray[np.bool_]:
+        array: NDArray[np.bool_] = np.load(self.folder / MASKS, mmap_mode="r")
+        return array
 
     @cached_property
     def pixels(self) -> NDArray[np.uint8]:
@@ -184,7 +190,9 @@ def _decoded(source: Source, settings: Images, contents: dict[Path, str], start:
         file = file_of(source, image)
         try:
             decoded = open_image(source, image)
-            mask = _decode_mask(Path(image.mask), decoded.pixels.shape[:2], settings) if image.mask else None
+            mask, grey = None, False
+            if image.mask:
+                mask, grey = _decode_mask(Path(image.mask), decoded.pixels.shape[:2], settings)
             facts = facts_of(file, decoded, contents[file])
         except UnreadableImageError as error:
             return _Decoded({"unreadable": str(error)})
@@ -192,7 +200,7 @@ def _decoded(source: Source, settings: Images, contents: dict[Path, str], start:
             return _Decoded({"unreadable": f"cannot be read ({error.strerror or error})"})
         entry: dict[str, Any] = {"facts": asdict(facts)}
         if mask is not None:
-            entry["mask"] = bool(mask.any())
+            entry |= {"mask": bool(mask.any()), "grey": grey}
         return _Decoded(entry, square(decoded.pixels, settings.pixels, settings.fit), mask)
 
     remaining = iter(source.images[start:])
@@ -201,8 +209,9 @@ def _decoded(source: Source, settings: Images, contents: dict[Path, str], start:
             yield list(pool.map(one, chunk))
 
 
-def _decode_mask(path: Path, size: tuple[int, ...], settings: Images) -> NDArray[np.bool_]:
-    """A lesion mask made square as its image is: a pixel belongs to the lesion where it covers half of it.
+def _decode_mask(path: Path, size: tuple[int, ...], settings: Images) -> tuple[NDArray[np.bool_], bool]:
+    """A lesion mask made square as its image is: a pixel belongs to the lesion where it covers half of it; and whether
+    the file holds more than two values.
 
     A lesion smaller than that keeps the pixel that it covers most. Raises UnreadableImageError.
     """
@@ -217,7 +226,7 @@ def _decode_mask(path: Path, size: tuple[int, ...], settings: Images) -> NDArray
     lesion = np.where(pixels > pixels.max() / 2, 255, 0).astype(np.uint8)
     coverage = square(lesion, settings.pixels, settings.fit)
     covered: NDArray[np.bool_] = coverage >= min(128, max(1, int(coverage.max())))
-    return covered
+    return covered, len(np.unique(pixels)) > 2
 
 
 def read(place: Path) -> Packed:
@@ -226,19 +235,22 @@ def read(place: Path) -> Packed:
     facts: list[ImageFacts] = []
     masks: dict[int, int] = {}
     empty: list[int] = []
+    grey: list[int] = []
     unreadable: list[tuple[int, str]] = []
     for number, line in enumerate((place / ENTRIES).read_text(encoding="utf-8").splitlines()):
         entry = json.loads(line)
         if "unreadable" in entry:
             unreadable.append((number, entry["unreadable"]))
             continue
+        if entry.get("grey"):
+            grey.append(len(rows))
         if entry.get("mask") is False:
             empty.append(len(rows))
         elif entry.get("mask"):
             masks[len(rows)] = len(masks)
         rows.append(number)
         facts.append(ImageFacts(**entry["facts"]))
-    return Packed(place, rows, facts, masks, empty, unreadable)
+    return Packed(place, rows, facts, masks, empty, grey, unreadable)
 
 
 def _forget(packs: Path) -> None:

@@ -20,6 +20,7 @@ from foveate.data.decoders import quiet_pillow
 from foveate.data.duplicates import Twins, find_twins
 from foveate.data.examine import grey_of
 from foveate.data.image_facts import ImageFacts
+from foveate.data.mask_faults import mask_warnings
 from foveate.data.pack import Pack, PackIndex, normalisation
 from foveate.data.pack_cache import ENTRIES, MASKS, PIXELS, Advance, Packed, packed
 from foveate.data.phantom import write_phantom
@@ -74,6 +75,21 @@ def source_of(folder: StudyFolder, subject: Subject) -> Source:
     return read_dataset(dataset, place)
 
 
+class Sources:
+    """The sources of a study's data sets, each listed once for all policies."""
+
+    def __init__(self, folder: StudyFolder) -> None:
+        self._folder, self._known = folder, dict[str, Source]()
+
+    def of(self, subject: Subject) -> Source:
+        """Raises FoveateError as `source_of` does."""
+        if self._folder.study.datasets[subject.dataset].source == PHANTOM:
+            return source_of(self._folder, subject)  # each policy has its own
+        if subject.dataset not in self._known:
+            self._known[subject.dataset] = source_of(self._folder, subject)
+        return self._known[subject.dataset]
+
+
 def _make_phantom(place: Path, dataset: Dataset, seed: int) -> None:
     if not (place / "manifest.csv").is_file():  # written last
         with runs.disk_errors(place):
@@ -117,7 +133,15 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
     facts["warnings"] = source.warnings
     facts["unreadable"] = [[source.images[row].label, reason] for row, reason in packs.unreadable]
     facts["masks"] = len(packs.masks)
-    facts["empty_masks"] = len(packs.empty_masks)
+    disease = set(list(classes)[-positives:])
+    diseased = [class_of[label] in disease for label in labels]
+    facts["mask_warnings"] = mask_warnings(
+        list(packs.lesions),
+        [diseased[row] for row in packs.masks],
+        len(packs.grey_masks),
+        len(packs.empty_masks),
+        sum(diseased[row] for row in packs.empty_masks),
+    )
     facts["near_duplicates"] = near_duplicates(twins, parts["split.csv"])
     runs.write_json(place / "audit.json", facts)
     names = list(classes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from foveate import runs
@@ -10,6 +10,7 @@ from foveate.data import audit_json, audit_page, audit_words, pack_cache
 from foveate.data.decoders import quiet_pillow
 from foveate.data.examine import Audit, Masks, further_columns, grey_of
 from foveate.data.findings import inspect
+from foveate.data.prepare import can_be_read, is_prepared
 from foveate.data.sources import Source
 from foveate.runs import StudyFolder, Subject
 
@@ -17,17 +18,20 @@ PAGE = "audit.html"
 _OF_FILES = ("clusters", "unreadable", "constant", "small", "headlines", "warnings", "source", "identities", "masks")
 
 
-def has_audit(folder: StudyFolder, subject: Subject) -> bool:
-    return (folder.data(subject) / PAGE).is_file()
+def needs_audit(folder: StudyFolder, subject: Subject) -> bool:
+    """Whether a data set is prepared, was measured then (older versions did not), lies here and has no page yet."""
+    place = folder.data(subject)
+    measured = is_prepared(folder, subject) and (place / "pack" / pack_cache.ENTRIES).is_file()
+    return measured and can_be_read(folder, subject) and not (place / PAGE).is_file()
 
 
-def write_audit(folder: StudyFolder, subject: Subject, source: Source) -> Path:
-    """Write OUT/data/<data set>/audit.html, and its counts into audit.json as "findings"; the page's path.
+def write_audit(folder: StudyFolder, subjects: Sequence[Subject], source: Source) -> None:
+    """Write OUT/data/<data set>/audit.html for each policy of one data set, and its counts into audit.json.
 
     The page names files and shows pictures, so it stays where the images are; audit.json names no file. Raises
     FoveateError.
     """
-    place = folder.data(subject)
+    place = folder.data(subjects[0])
     facts: dict[str, Any] = runs.read_json(place / "audit.json")
     packs = pack_cache.read(place / "pack")
     images = [source.images[row] for row in packs.rows]
@@ -39,9 +43,11 @@ def write_audit(folder: StudyFolder, subject: Subject, source: Source) -> Path:
     masks = Masks(sum(bool(image.mask) for image in source.images), [images[row].path for row in packs.empty_masks])
     unreadable = [(source.images[row].path, reason) for row, reason in packs.unreadable]
     audit = Audit(source, facts["classes"], unreadable, masks, found)
-    runs.write_json(place / "audit.json", facts | {"findings": _counts(audit)})
-    runs.write_text(place / PAGE, audit_page.render(audit, subject.name))
-    return place / PAGE
+    page, counts = audit_page.render(audit, subjects[0].dataset), _counts(audit)
+    for subject in subjects:
+        place = folder.data(subject)
+        runs.write_json(place / "audit.json", runs.read_json(place / "audit.json") | {"findings": counts})
+        runs.write_text(place / PAGE, page)
 
 
 def _counts(audit: Audit) -> dict[str, Any]:
