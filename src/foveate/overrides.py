@@ -20,6 +20,7 @@ class Overrides:
 
     data: Sequence[str] = ()  # DIR, or name=DIR
     masks: Sequence[str] = ()  # likewise
+    regions: Sequence[str] = ()  # FILE, or name=FILE
     positive: Sequence[str] = ()  # label,label or name=label,label
     each_class: bool = False
     policy: str | None = None
@@ -44,6 +45,7 @@ def assemble(name: str | None, overrides: Overrides) -> Study:
     for option, key, values in (
         ("--data", "source", overrides.data if name is not None else ()),
         ("--masks", "masks", overrides.masks),
+        ("--regions", "regions", overrides.regions),
         ("--positive", "positive", overrides.positive),
     ):
         for dataset, value in _by_dataset(option, values, list(datasets)).items():

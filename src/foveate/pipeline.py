@@ -18,9 +18,8 @@ from foveate import runs
 from foveate.config import Study
 from foveate.config.dataset import PHANTOM
 from foveate.data import freshness
-from foveate.data.batches import Batches
 from foveate.data.classes import classes_of
-from foveate.data.prepare import Sources, has_source, is_prepared, pack_of, prepare, split_file
+from foveate.data.prepare import Sources, has_source, is_prepared, pack_of, prepare
 from foveate.data.run_audit import needs_audit, write_audit
 from foveate.data.sources import read_dataset
 from foveate.errors import FoveateError, UsageError
@@ -28,9 +27,14 @@ from foveate.evaluation.scores import TUNING
 from foveate.evaluation.study import TABLES, evaluate_study
 from foveate.execution import local, worker
 from foveate.execution.plan import decoded, work
-from foveate.models import load_model, model_of, read_weights
+from foveate.execution.wish import Shown, Wish
+from foveate.explanation.localisation import adopt, read_regions
+from foveate.models import model_of, read_weights
 from foveate.runs import Run, StudyFolder
 from foveate.training import acceleration
+
+# What `explain` writes, each with -<variant> behind it for further methods
+EXPLAINED = ("localisation", "repeatability", "faithfulness", "sanity")
 
 
 class Progress(Protocol):
@@ -75,6 +79,14 @@ def run(study: Study, out: str | Path | None = None, device: str = "auto", progr
         return report(folder, progress)
 
 
+def run_explain(folder: StudyFolder, wish: Wish, device: str, progress: Progress) -> None:
+    """The explanation of an existing study, with what is wished for beyond the main job's."""
+    where = acceleration.resolve_device(device)
+    with folder.lock():
+        explain(folder, progress)
+        explain_more(folder, wish, where, progress)
+
+
 def run_stage(name: str, folder: StudyFolder, device: str, progress: Progress) -> Path | None:
     """One stage of an existing study by its verb; the report's path where that is what it makes."""
     where = acceleration.resolve_device(device)
@@ -86,8 +98,6 @@ def run_stage(name: str, folder: StudyFolder, device: str, progress: Progress) -
                 evaluate(folder, where, progress)
             case "explain":
                 explain(folder, progress)
-            case "maps":
-                draw_attention(folder, where, progress)
             case "report":
                 return report(folder, progress)
             case _:
@@ -111,6 +121,8 @@ def check(study: Study) -> None:
         if dataset.source and dataset.source != PHANTOM:
             source = read_dataset(dataset)
             classes_of(list(source.labels), dataset.positive, dataset.each_class, str(source.folder))
+        if dataset.regions:
+            read_regions(Path(dataset.regions))
 
 
 def resolve(study: Study, device: torch.device) -> Study:
@@ -143,6 +155,9 @@ def prepare_data(folder: StudyFolder, progress: Progress) -> None:
         for warning in source.warnings:
             progress.note(f"{subject.name}: {warning}")
         prepare(folder, subject, source, lambda count: progress.advance(decoded(count)))
+        regions = folder.study.datasets[subject.dataset].regions
+        if regions:
+            adopt(folder, subject, Path(regions))
         for warning in runs.read_json(folder.data(subject) / "audit.json")["mask_warnings"]:
             progress.note(f"{subject.name}: {warning}")
     for name in dict.fromkeys(subject.dataset for subject in subjects):
@@ -178,47 +193,44 @@ def evaluate(folder: StudyFolder, device: torch.device, progress: Progress) -> N
 
 
 def explain(folder: StudyFolder, progress: Progress) -> None:
-    """Score the heat-maps where there are masks (localisation.csv), and draw the figures."""
-    from foveate.explanation.figures import draw_all
-    from foveate.explanation.localisation import score_study
+    """Score the heat-maps where lesions are marked (localisation.csv), compare them, and draw the figures."""
+    from foveate.execution import explaining
 
     evaluated = _evaluated(folder)
     inputs = [folder.path / name for name in ("results.csv", "comparison.csv")]
     inputs += [folder.run(run) / "heatmaps.npz" for run in evaluated]
-    with _stage(folder, "explain", inputs, [folder.figures]) as needed:
+    inputs += sorted(folder.path.glob("data/*/regions.csv"))
+    with _stage(folder, "explain", inputs, [folder.figures, folder.path / "repeatability.csv"]) as needed:
         if needed:
             progress.announce("scoring and drawing heat-maps")
-            scores = score_study(folder)
-            if len(scores):
-                runs.write_text(folder.path / "localisation.csv", scores.to_csv(index=False))
-            draw_all(folder)
+            explaining.score(folder)
+            explaining.draw(folder, Shown())
 
 
-def draw_attention(folder: StudyFolder, device: torch.device, progress: Progress) -> list[Path]:
-    """Draw the attention maps of every attention model's repeat 1 beside its Grad-CAM; the files in OUT/figures."""
-    from foveate.explanation import attention_figures, attention_maps, charts, figures
+def explain_more(folder: StudyFolder, wish: Wish, device: torch.device, progress: Progress) -> None:
+    """What `explain` is asked for beyond the main job: other maps and images, and tests of the heat-maps."""
+    from foveate.execution import explaining
 
-    written: list[Path] = []
     evaluated = _evaluated(folder)
-    for subject in runs.subjects(folder.study):
-        content = figures.panel(folder, subject)
-        for run in (run for run in evaluated if run.subject == subject and run.repeat == 1):
-            network = load_model(folder.run(run)).network.on(device)
-            blocks = attention_maps.last_of_each_stage(network)
-            if content is None or run.model not in content.models or not blocks:
-                continue
-            progress.announce(f"drawing the attention maps of {subject.name}/{run.model}")
-            chosen = attention_figures.choose(content)
-            cases = [content.columns[number].case for number in chosen]
-            batch = Batches(pack_of(folder, subject), cases, split_file(folder.study, 1), device)
-            maps = attention_maps.attention_maps(network, batch.gather(torch.arange(len(cases), device=device))[0])
-            drawn = {place: attention_maps.drawn(maps[place]) for place in blocks}
-            with charts.style():
-                figure = attention_figures.attention_figure(content, chosen, run.model, drawn)
-                written += figures.save(figure, folder.figures, f"{subject.name}-attention-{run.model}")
-    if not written:
-        raise FoveateError(f"{folder.path} has no evaluated model with attention blocks, so there are no maps to draw.")
-    return written
+    images = sum(len(pack_of(folder, run.subject).index.cases) for run in evaluated) * folder.study.validation_fraction
+    if wish.shown != Shown():
+        progress.announce("making heat-maps")
+        progress.start(images, 0)
+        variant = explaining.make_maps(folder, evaluated, wish.shown, device, progress.advance)
+        progress.announce("scoring and drawing heat-maps")
+        if variant:
+            explaining.score(folder, variant)
+        explaining.draw(folder, wish.shown, variant)
+    for images_tested, what, measure in (
+        (wish.faithfulness, "measuring faithfulness", explaining.measure_faithfulness),
+        (wish.sanity, "giving layers random weights", explaining.measure_sanity),
+    ):
+        if images_tested:
+            progress.announce(what)
+            progress.start(images_tested * len(evaluated), 0)
+            measure(folder, evaluated, device, images_tested, progress.advance)
+    if wish.attention:
+        explaining.draw_attention(folder, evaluated, device, progress.announce)
 
 
 def report(folder: StudyFolder, progress: Progress) -> Path:
@@ -228,7 +240,8 @@ def report(folder: StudyFolder, progress: Progress) -> Path:
     from foveate.report.table_files import write_all
 
     _evaluated(folder)
-    inputs = [folder.path / name for name in ("study.yaml", "localisation.csv", *(f"{name}.csv" for name in TABLES))]
+    inputs = [folder.path / name for name in ("study.yaml", *(f"{name}.csv" for name in TABLES))]
+    inputs += sorted(path for name in EXPLAINED for path in folder.path.glob(f"{name}*.csv"))
     inputs += sorted(folder.path.glob("data/*/audit.json"))
     inputs += sorted(folder.path.glob("reading/results/*"))  # there once the reader study is unblinded
     inputs += [path for kind in ("json", "csv", "npz") for path in sorted(folder.path.glob(f"runs/*/*/*/*.{kind}"))]

@@ -1,4 +1,7 @@
+import io
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,12 +9,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from foveate import runs
-from foveate.explanation import charts, figures
-from foveate.explanation.figures import choose_cases, lesion_contour
-from foveate.explanation.overlays import INFERNO, greyed, overlay
+from foveate.explanation import charts, figures, selection
+from foveate.explanation.geometry import geometry
+from foveate.explanation.overlays import INFERNO, greyed, lesion_contour, overlay
+from foveate.runs import StudyFolder
 from tests.report import synthetic
 
 GREY = np.full((2, 3, 3), 100, dtype=np.uint8)
+OWN = geometry(3, 2, 3, "pad")
 
 
 def texts(figure: Figure) -> list[str]:
@@ -60,17 +65,6 @@ def test_the_contour_of_one_pixel_is_its_four_sides() -> None:
     assert lesion_contour(np.zeros((2, 2), dtype=bool)).shape == (0, 2, 2)
 
 
-def test_images_are_chosen_evenly_by_class_and_those_with_a_mask_first() -> None:
-    labels = [0, 1] * 10
-    masks = [row in (1, 13, 17) for row in range(20)]
-    chosen = choose_cases(labels, masks, 6, seed=3)
-    assert [labels[row] for row in chosen] == [0, 0, 0, 1, 1, 1]
-    assert set(chosen[3:]) == {1, 13, 17}
-    assert chosen == choose_cases(labels, masks, 6, seed=3)
-    assert chosen != choose_cases(labels, masks, 6, seed=4)
-    assert sorted(choose_cases([0, 0, 1], [False] * 3, 6, seed=0)) == [0, 1, 2]  # all there are
-
-
 def test_models_have_names_for_people() -> None:
     assert [charts.model_title(name) for name in synthetic.MODELS] == [
         "ResNet-18",
@@ -85,9 +79,14 @@ def cell(**changes: object) -> figures.Cell:
     return figures.Cell(**(values | changes))  # type: ignore[arg-type]
 
 
+def grid_drawn(*cells: figures.Cell, scale: str = "image") -> Figure:
+    contour = np.empty((0, 2, 2))
+    columns = tuple(figures.Column("c", "lesion", one.picture, contour, {"resnet18": one}, OWN) for one in cells)
+    return figures.grid_figure(figures.Panel(columns, ("resnet18",), (4, 4), "caption", scale))
+
+
 def grid_of(one: figures.Cell) -> list[str]:
-    column = figures.Column("c", "lesion", GREY, np.empty((0, 2, 2)), {"resnet18": one})
-    return texts(figures.grid_figure(figures.Panel((column,), ("resnet18",), (4, 4), "caption")))
+    return texts(grid_drawn(one))
 
 
 def test_each_cell_says_the_probability_of_the_true_class() -> None:
@@ -105,45 +104,88 @@ def test_a_blank_map_is_labelled() -> None:
     assert "no positive evidence" in grid_of(cell(blank=True))
 
 
-def test_an_all_negative_map_becomes_a_blank_cell(tmp_path: Path) -> None:
-    folder = synthetic.build(tmp_path / "out", repeats=1)
-    content = figures.panel(folder, runs.subjects(folder.study)[0])
-    assert content is not None
-    cells = [one for column in content.columns for one in column.cells.values()]
-    assert {one.blank for one in cells} == {True, False}
-    for one in cells:
-        assert one.blank == bool((one.picture == one.picture[..., :1]).all())
-    assert all(len(column.contour) > 0 for column in content.columns if column.truth == "lesion")
-    assert "run 1" in content.caption.lower()
-    assert "4 × 4" in content.caption
+def test_the_scale_says_what_its_end_is() -> None:
+    assert "1 = the map’s own maximum" in texts(grid_drawn(cell()))
+    assert "1 = the highest of all models’ maps of the image" in texts(grid_drawn(cell(), scale="shared"))
+
+
+def test_cells_are_as_high_as_their_images_need() -> None:
+    wide, tall = np.zeros((50, 100, 3), dtype=np.uint8), np.zeros((100, 80, 3), dtype=np.uint8)
+    flat, square, upright = (
+        grid_drawn(*(cell(picture=picture) for picture in pictures)).axes[0]
+        for pictures in ((wide,), (np.zeros((9, 9, 3), np.uint8),), (wide, tall))
+    )
+    shape = [float(of.bbox.height / of.bbox.width) for of in (flat, square, upright)]
+    assert shape == pytest.approx([0.6, 1, 1.25])  # 0.5 is flatter than any cell
 
 
 CHARTS = ("roc", "precision-recall", "calibration", "curves")
 
 
 def files(*names: str) -> set[str]:
-    return {f"{name}.{ending}" for name in names for ending in ("png", "svg")}
+    return {f"{name}.svg" for name in names}
 
 
+@pytest.fixture
+def one_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw SVG alone, which is the fastest; `test_a_figure_is_three_files` sees to the others."""
+    monkeypatch.setattr(figures, "FORMATS", {"svg": {"Date": None}})
+
+
+def test_a_figure_is_three_files_of_the_same_bytes_each_time(tmp_path: Path) -> None:
+    contents = []
+    for number in range(2):
+        with charts.style():
+            figure = grid_drawn(cell(predicted="$normal$", probability=0.3))
+            written = figures.save(figure, tmp_path / str(number), "mri-grid")
+        assert [path.name for path in written] == ["mri-grid.png", "mri-grid.svg", "mri-grid.pdf"]
+        contents.append([path.read_bytes() for path in written])
+    png, svg, pdf = contents[0]
+    assert contents[0] == contents[1]
+    assert pdf.startswith(b"%PDF")
+    assert b"CreationDate" not in pdf
+    assert b"ResNet-18</text>" in svg
+    assert b"<dc:date>" not in svg
+    with Image.open(io.BytesIO(png)) as image:
+        assert image.width == 2298  # 7.66 inches at 300 dots
+
+
+@pytest.mark.usefixtures("one_format")
 def test_all_figures_of_a_whole_study(tmp_path: Path) -> None:
-    folder = synthetic.build(tmp_path / "out", repeats=2)
-    written = figures.draw_all(folder)
-    names = files("mri-grid", "mri-pair", *(f"mri-{name}" for name in CHARTS), "forest")
+    folder = synthetic.build(tmp_path / "out", repeats=2, images=24)
+    written = figures.draw_all(folder, rules=("random", "best"))
+    names = files("mri-grid", "mri-grid-best", "mri-pair", *(f"mri-{name}" for name in CHARTS), "forest")
     assert {path.name for path in written} == names
     assert {path.name for path in folder.figures.iterdir()} == names
-    for path in written:
-        if path.suffix == ".png":
-            with Image.open(path) as image:
-                assert image.width > 900
-    grid = (folder.figures / "mri-grid.svg").read_text(encoding="utf-8")
-    assert "ResNet-18</text>" in grid
-    before = grid
-    figures.draw_all(folder)
-    assert (folder.figures / "mri-grid.svg").read_text(encoding="utf-8") == before
+
+
+def drawn_names(folder: StudyFolder, **choice: Any) -> set[str]:
+    drawings = figures._drawings(folder, runs.subjects(folder.study)[0], **choice)
+    return {name for name in drawings if name.startswith("grid")}
+
+
+def test_each_rule_and_method_has_a_file_of_its_own(tmp_path: Path) -> None:
+    folder = synthetic.build(tmp_path / "out", repeats=1, images=24)
+    rules = tuple(selection.RULES)
+    assert drawn_names(folder, rules=rules, scale="shared", variant="") == {
+        "grid",
+        "grid-best",
+        "grid-worst",
+        "grid-median",
+        "grid-disagreement",
+    }
+    assert drawn_names(folder, rules=rules, scale="image", variant="hires_cam@layer3") == set()
+    for run in runs.grid(folder.study):
+        file = folder.run(run) / "heatmaps.npz"
+        shutil.copy(file, file.with_name("heatmaps-hires_cam@layer3.npz"))
+    assert drawn_names(folder, rules=("random", "best"), scale="image", variant="hires_cam@layer3") == {
+        "grid-random-hires_cam@layer3",
+        "grid-best-hires_cam@layer3",
+    }
 
 
 def test_the_pair_is_the_baseline_and_the_best_attention_model(tmp_path: Path) -> None:
-    folder = synthetic.build(tmp_path / "out", repeats=1)
+    folder = synthetic.build(tmp_path / "out", repeats=1, images=24)
     subject = runs.subjects(folder.study)[0]
     for model, auc in zip(synthetic.MODELS, (0.99, 0.8, 0.7, 0.9), strict=True):
         runs.write_json(folder.run(runs.Run(subject, model, 1)) / "metrics.json", {"auc": auc})
@@ -152,11 +194,14 @@ def test_the_pair_is_the_baseline_and_the_best_attention_model(tmp_path: Path) -
     pair = figures.pair(folder, subject, content)
     assert pair is not None
     assert (pair[0].truth, *pair[1:]) == ("lesion", "resnet18", "resnet18+gc")
+    with charts.style():
+        assert texts(figures.pair_figure(*pair)).count("ResNet-18 + GC") == 1
 
 
+@pytest.mark.usefixtures("one_format")
 def test_missing_runs_leave_out_what_they_must(tmp_path: Path) -> None:
     absent = {"mri/resnet18/1", "mri/resnet18+gc/1", "mri/resnet18+gc/2"}
-    folder = synthetic.build(tmp_path / "out", repeats=2, missing=absent)
+    folder = synthetic.build(tmp_path / "out", repeats=2, missing=absent, images=24)
     subject = runs.subjects(folder.study)[0]
     content = figures.panel(folder, subject)
     assert content is not None
@@ -169,10 +214,11 @@ def test_missing_runs_leave_out_what_they_must(tmp_path: Path) -> None:
 
 def test_nothing_run_draws_nothing(tmp_path: Path) -> None:
     every = {f"mri/{model}/1" for model in synthetic.MODELS}
-    assert figures.draw_all(synthetic.build(tmp_path / "out", repeats=1, missing=every)) == []
+    assert figures.draw_all(synthetic.build(tmp_path / "out", repeats=1, missing=every, images=24)) == []
 
 
+@pytest.mark.usefixtures("one_format")
 def test_odd_class_names_are_drawn_as_they_are(tmp_path: Path) -> None:
-    folder = synthetic.build(tmp_path / "out", repeats=1, classes=("$a_b$", "肺炎 <b>"))
+    folder = synthetic.build(tmp_path / "out", repeats=1, classes=("$a_b$", "肺炎 <b>"), images=24)
     figures.draw_all(folder)
     assert "P($a_b$)" in (folder.figures / "mri-grid.svg").read_text(encoding="utf-8")

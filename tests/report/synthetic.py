@@ -15,8 +15,10 @@ from sklearn.metrics import roc_auc_score
 from foveate import runs
 from foveate.config import parse_study
 from foveate.data.phantom import phantom_image
+from foveate.evaluation.localisation_summary import summarise
 from foveate.evaluation.study import evaluate_study
 from foveate.explanation.heatmaps import Heatmaps
+from foveate.explanation.localisation import score_study
 from foveate.report.published import PUBLISHED
 from foveate.runs import Run, StudyFolder, Subject
 
@@ -57,17 +59,19 @@ def build(
     )
     folder = StudyFolder(path)
     folder.create(study)
-    evaluated, localisation = [], []
+    evaluated = []
     for subject in runs.subjects(study):
         parts = _data(folder, subject, images, side, masks, classes)
         for run in [run for run in runs.grid(study) if run.subject == subject and run.key not in missing]:
-            localisation += _run(folder, run, parts, map_side, classes)
+            _run(folder, run, parts, map_side, classes)
             evaluated.append(run)
     if evaluated:
         for name, table in evaluate_study(folder, evaluated)[0].items():
             table.to_csv(path / f"{name}.csv", index=False)
-    if localisation:
-        pd.DataFrame(localisation).to_csv(path / "localisation.csv", index=False)
+    if masks and evaluated:
+        scores = score_study(folder)
+        scores.to_csv(path / "localisation.csv", index=False)
+        summarise(folder, scores).to_csv(path / "localisation-summary.csv", index=False)
     return folder
 
 
@@ -135,9 +139,7 @@ def _resized(pixels: NDArray[Any], side: int) -> NDArray[Any]:
     return np.asarray(Image.fromarray(pixels).resize((side, side)))
 
 
-def _run(
-    folder: StudyFolder, run: Run, parts: Parts, map_side: int, classes: tuple[str, str]
-) -> list[dict[str, object]]:
+def _run(folder: StudyFolder, run: Run, parts: Parts, map_side: int, classes: tuple[str, str]) -> None:
     cases, labels, masks = parts
     random = np.random.default_rng(runs.derive_seed(run.key))
     skill = SKILL[run.model]
@@ -177,13 +179,6 @@ def _run(
         "seconds": 61.5,
     }
     runs.write_json(path / "run.json", record)
-    names = {
-        "dataset": run.subject.dataset,
-        "policy": run.subject.policy,
-        "model": run.model,
-        "repeat": run.repeat,
-    }
-    return _scores(names, cases, masks, raw, first=run.model == MODELS[0] and run.repeat == 1)
 
 
 def _maps(random: np.random.Generator, masks: NDArray[np.bool_], map_side: int, skill: float) -> NDArray[np.float32]:
@@ -205,26 +200,3 @@ def _history(path: Path, random: np.random.Generator, epochs: int, auc: float) -
     reached[-1] = auc
     table = {"epoch": epoch, "learning_rate": 0.05, "loss": loss, "validation_auc": reached}
     pd.DataFrame(table).to_csv(path / "history.csv", index=False)
-
-
-def _scores(
-    names: dict[str, object],
-    cases: list[str],
-    masks: NDArray[np.bool_],
-    raw: NDArray[np.float32],
-    first: bool,
-) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
-    for case, mask, values in zip(cases, masks, raw, strict=True):
-        chance = float(mask.mean())
-        if chance == 0:
-            continue
-        blank = values.max() <= 0
-        scores = {
-            "energy": None if blank else min(1.0, 3 * chance),
-            "pixel_auprc": chance if blank else 2 * chance,
-        }
-        rows += [{**names, "case": case, "metric": m, "value": v, "chance": chance} for m, v in scores.items()]
-        prior = {**names, "model": "centre_prior", "repeat": 0, "case": case, "chance": chance}
-        rows += [{**prior, "metric": metric, "value": 1.5 * chance} for metric in scores] if first else []
-    return rows

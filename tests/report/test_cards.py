@@ -72,9 +72,12 @@ def test_the_numbers_are_those_of_the_tables(whole: StudyFolder, model: str) -> 
         assert re.search(rf"{title}.*\| {own[column].mean():.3f} \|", card["Evaluation"])
     assert f"| {own['brier'].mean():.3f} |" in card["Calibration"]
     maps = pd.read_csv(whole.path / "localisation.csv")
-    energy = maps[(maps["model"] == model) & (maps["metric"] == "energy")]["value"]
-    assert f"{tables.percent(energy.mean())} of the heat" in card["Heat-maps"]
-    assert f"{len(energy)} maps of images with a lesion mask ({energy.isna().sum()} blank)" in card["Heat-maps"]
+    energy = maps[(maps["model"] == model) & (maps["metric"] == "energy")]
+    assert f"{tables.percent(energy.groupby('repeat')['value'].mean().mean())} of the heat" in card["Heat-maps"]
+    blank = f"{energy['case'].nunique()} images with a marked lesion ({energy['value'].isna().sum()} maps blank)"
+    assert blank in card["Heat-maps"]
+    points = maps[(maps["model"] == model) & (maps["metric"] == "pointing")]["value"].mean()
+    assert f"at the lesion in {tables.percent(points)} of the maps" in card["Heat-maps"]
 
 
 def test_no_path_of_a_source_is_in_a_card(whole: StudyFolder) -> None:

@@ -11,7 +11,7 @@ from foveate.config import Study, parse_study
 from foveate.report import words
 from foveate.report.assumptions import assumptions, deviations
 from foveate.report.html import write_report
-from foveate.report.tables import Localisation, ModelResult, Score
+from foveate.report.tables import ModelResult
 from foveate.runs import Subject
 from tests.report import synthetic
 
@@ -228,19 +228,6 @@ def test_the_answer_in_words() -> None:
     assert words.answer("MRI", apart).endswith(
         "ResNet-18 + SE cannot be compared: no repeat has a run of every model (94.00 %)."
     )
-
-
-def test_where_it_looks_names_who_does_not_beat_the_blob() -> None:
-    def located(model: str, energy: float) -> Localisation:
-        score = Score(energy, 0.02, energy / 0.02, 0.05)
-        return Localisation(model, 10, 0, {"energy": score, "pixel_auprc": score})
-
-    said = words.where_it_looks([located("resnet18", 0.04), located("resnet18+cbam", 0.1)])
-    assert "4.0 % for ResNet-18 and 10.0 % for ResNet-18 + CBAM" in said
-    assert "would get 2.0 %" in said
-    assert said.endswith("5.0 %; ResNet-18 did no better than that blob.")
-    poor = words.where_it_looks([located("resnet18", 0.04), located("resnet18+cbam", 0.05)])
-    assert poor.endswith("none of them did better than that blob.")
 
 
 def paper_study(**changes: object) -> Study:

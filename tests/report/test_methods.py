@@ -60,7 +60,7 @@ def test_a_study_that_is_done(folder: StudyFolder) -> None:
         "Obuchowski and Rockette (1995) with training runs as readers, in its factorial form (Hillis 2007), and "
         "p-values adjusted over three comparisons (Holm 1979).",
         "Grad-CAM heat-maps (Selvaraju et al. 2017) of the true class were taken at the input of global average pool",
-        "scored by their share inside outlined lesions (Wang et al. 2020)",
+        "scored on lesions by energy (Wang et al. 2020), pixel AUPRC and pointing game (Zhang et al. 2016)",
         "foveate 0.1.0, PyTorch 2.13.0, NumPy 2.4.6 and Python 3.11.2, training in 32-bit arithmetic on Some CPU, 2",
     ):
         assert said in text

@@ -7,7 +7,7 @@ import pytest
 from foveate import runs
 from foveate.config import Study, parse_study
 from foveate.evaluation.rows import COMPARISON_COLUMNS
-from foveate.report import table_files, tables
+from foveate.report import tables
 from foveate.runs import StudyFolder, Subject
 
 MRI = Subject("mri", "paper", "mri")
@@ -104,41 +104,11 @@ def test_a_p_value_is_never_0(p: float | None, text: str) -> None:
 def test_an_interval_has_signs() -> None:
     assert tables.between((-3.104, 0.4)) == "−3.10 to +0.40"
     assert tables.between(None) == ""
+    assert tables.between((-0.0104, 0.0001), 3) == "−0.010 to 0.000"
 
 
 def test_decimals() -> None:
     assert [tables.decimals(value) for value in (93.284, None, float("nan"), -1e-17)] == ["93.28", "–", "–", "0.00"]
-
-
-def test_localisation_by_hand() -> None:
-    def row(model: str, case: str, metric: str, value: float | None, chance: float) -> tuple[object, ...]:
-        return ("mri", "paper", model, 0 if model == "centre_prior" else 1, case, metric, value, chance)
-
-    rows = [
-        row("resnet18", "a", "energy", 0.2, 0.1), row("resnet18", "b", "energy", 0.4, 0.05),
-        row("resnet18", "c", "energy", None, 0.3), row("resnet18", "a", "pixel_auprc", 0.5, 0.1),
-        row("resnet18", "b", "pixel_auprc", 0.7, 0.05), row("resnet18", "c", "pixel_auprc", 0.3, 0.3),
-        row("centre_prior", "a", "energy", 0.25, 0.1), row("centre_prior", "b", "energy", 0.35, 0.05),
-    ]  # fmt: skip
-    names = ["dataset", "policy", "model", "repeat", "case", "metric", "value", "chance"]
-    (only,) = tables.localisation_table(study(), MRI, pd.DataFrame(rows, columns=names))
-    assert (only.model, only.maps, only.blank) == ("resnet18", 3, 1)
-    energy, auprc = only.scores["energy"], only.scores["pixel_auprc"]
-    assert energy.value == pytest.approx(0.3)
-    assert energy.lift == pytest.approx((0.2 / 0.1 + 0.4 / 0.05) / 2)  # 5: the mean of ratios, not their ratio
-    assert energy.chance == pytest.approx(0.15)
-    assert energy.prior == pytest.approx(0.3)
-    assert auprc.value == pytest.approx(0.5)
-    assert auprc.prior is None
-    line = table_files.localisation_display([only], "").markdown().splitlines()[2]
-    assert line == "| ResNet-18 | 30.0 % | 15.0 % | × 5.0 | 30.0 % | 0.500 | 0.150 | – | 3 | 1 |"
-    head, values = table_files.localisation_csv([only]).splitlines()
-    assert dict(zip(head.split(","), values.split(","), strict=True)) == {
-        "model": "resnet18", "maps": "3", "blank_maps": "1",
-        "energy_mean": "0.3000", "energy_chance": "0.1500", "energy_lift": "5.0000", "energy_centre_prior": "0.3000",
-        "pixel_auprc_mean": "0.5000", "pixel_auprc_chance": "0.1500", "pixel_auprc_lift": "6.6667",
-        "pixel_auprc_centre_prior": "",
-    }  # fmt: skip
 
 
 def test_names_that_look_like_numbers_or_nothing_stay_names(tmp_path: Path) -> None:

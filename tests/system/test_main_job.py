@@ -19,6 +19,7 @@ from sklearn.metrics import roc_auc_score
 from foveate import load_model, runs
 from foveate.evaluation import choose_threshold
 from foveate.explanation import heatmaps
+from foveate.explanation.localisation.metrics import METRICS
 from tests.conftest import MakeImages
 
 SMALL = ["--pixels", "40", "--epochs", "3", "--repeats", "2", "--models", "resnet18,resnet18+se", "--device", "cpu"]
@@ -164,9 +165,11 @@ def test_the_phantom_as_a_folder_of_ones_own(tmp_path: Path) -> None:
     options = ["--pixels", "100", "--epochs", "1", "--repeats", "1", "--models", "resnet18", "--quiet"]
     foveate("run", "--data", tmp_path / "phantom", "--out", out, *options)
     scores = pd.read_csv(out / "localisation.csv")
-    assert set(scores["model"]) == {"resnet18", "centre_prior"}
-    assert set(scores["metric"]) == {"energy", "pixel_auprc"}
-    assert scores["chance"].between(0.001, 0.2).all()
+    assert set(scores["model"]) == {"resnet18", "centre_prior", "mean_map"}
+    assert set(scores["metric"]) == set(METRICS)
+    assert scores.loc[scores["metric"] == "energy", "chance"].between(0.001, 0.2).all()
+    summary = pd.read_csv(out / "localisation-summary.csv")
+    assert set(summary["model"]) == {"resnet18"}
     foveate("data", "phantom", tmp_path / "phantom", status=2)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from foveate import __version__, console
-from foveate.cli import predict, reading
+from foveate.cli import explain, predict, reading
 
 app = typer.Typer(
     name="foveate",
@@ -48,6 +48,10 @@ def run(
     masks: Annotated[
         list[str] | None,
         typer.Option(metavar="[NAME=]DIR", help="Lesion masks, in a folder that mirrors the images."),
+    ] = None,
+    regions: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[NAME=]FILE", help="A table of boxes or points on lesions, for images without a mask."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="A new folder for the study [default: ./foveate-<study>].")] = None,
     positive: Annotated[
@@ -92,6 +96,7 @@ def run(
     overrides = Overrides(
         data=data or (),
         masks=masks or (),
+        regions=regions or (),
         positive=positive or (),
         each_class=each_class,
         policy=policy,
@@ -146,21 +151,7 @@ def evaluate(
     commands.evaluate(study, predictions, baseline, positive, design, out, plan, device, quiet)
 
 
-@app.command()
-def explain(
-    out: Out,
-    maps: Annotated[
-        bool, typer.Option("--maps", help="Draw what the attention blocks compute, beside Grad-CAM, as well.")
-    ] = False,
-    device: Device = "auto",
-    quiet: Quiet = False,
-) -> None:
-    """Score the heat-maps against masks and draw the figures."""
-    from foveate.commands import study as commands
-
-    commands.stage("explain", out, device, quiet)
-    if maps:
-        commands.stage("maps", out, device, quiet)
+app.command()(explain.explain)
 
 
 @app.command()

@@ -80,8 +80,7 @@ def stage(name: str, out: Path, device: str, quiet: bool) -> None:
         page = pipeline.run_stage(name, folder, device, progress)
     if name == "evaluate" and not quiet:
         console.out.print(_results_text(folder), markup=False)
-    done = f"attention maps: {folder.figures}" if name == "maps" else f"done: {out}"
-    console.out.print(f"report: {page}" if page else done, markup=False)
+    console.out.print(f"report: {page}" if page else f"done: {out}", markup=False)
 
 
 def evaluate(

@@ -199,7 +199,7 @@ def read_study(name_or_path: str | Path) -> dict[str, Any]:
 
 
 def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
-    for part, keys in (("datasets", ("source", "masks", "table", "label_table")), ("models", ("weights",))):
+    for part, keys in (("datasets", ("source", "masks", "regions", "table", "label_table")), ("models", ("weights",))):
         entries = data.get(part)
         for entry in entries.values() if isinstance(entries, dict) else ():
             for key in keys:

@@ -55,6 +55,7 @@ class Dataset(Strict):
     rules: Literal["skin", "cxr", "mri", "ct"] | None = None  # one of the paper's data sets as its source packs it
     merge: dict[str, tuple[str, ...]] = {}  # a label and the labels that it takes the place of
     masks: str | None = None  # a folder of lesion masks that mirrors the folder of images
+    regions: str | None = None  # a table of boxes or points on lesions, for images without a mask
     positive: tuple[str, ...] = ()  # the labels that count as disease; the others are the other class
     each_class: bool = False  # train on every label as a class of its own, instead of two
     title: str = ""  # as it stands in the report; the name where empty
@@ -63,7 +64,7 @@ class Dataset(Strict):
     phantom_images: Annotated[int, Field(ge=20)] = 480  # for source: phantom
     phantom_size: Annotated[int, Field(ge=32)] = 128
 
-    @field_validator("source", "masks", "table", "label_table")
+    @field_validator("source", "masks", "regions", "table", "label_table")
     @classmethod
     def _paths_hold_from_anywhere(cls, value: str | None) -> str | None:
         return value if value is None or value == PHANTOM else absolute(value)

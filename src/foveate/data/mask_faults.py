@@ -21,7 +21,7 @@ def mask_warnings(
 ) -> list[str]:
     """Sentences on a data set's masks, without names; `diseased` says of each mask whether its image is.
 
-    `grey` masks held more than two values, `empty` ones none at all, `empty_diseased` of those are of diseased images.
+    `grey` masks are not black and white, `empty` ones hold no lesion, `empty_diseased` of those are of diseased images.
     """
     turned = sum(map(inverted, masks))
     healthy = sum(not own for own in diseased)
@@ -29,7 +29,7 @@ def mask_warnings(
         (turned, "{} more than half of the image and its border: if that is the background, invert them.", "covers"),
         (healthy, "{} a lesion in an image without disease: label or mask is wrong, or the mask is of something else.",
          "marks"),
-        (grey, "{} more than two values: what is brighter than half of the brightest counts as lesion.", "holds"),
+        (grey, "{} grey, not black and white: what is brighter than half of the brightest counts as lesion.", "is"),
         (empty_diseased, "{} empty though the image is of the diseased class: its heat-maps are not scored.", "is"),
     ]  # fmt: skip
     whole = len(masks) + empty
@@ -38,5 +38,5 @@ def mask_warnings(
 
 def _amount(count: int, whole: int, verb: str) -> str:
     """Such as: 1 of 12 masks covers; 2 of 12 masks cover."""
-    plural = {"covers": "cover", "marks": "mark", "holds": "hold", "is": "are"}
+    plural = {"covers": "cover", "marks": "mark", "is": "are"}
     return f"{count:,} of {whole:,} masks {verb if count == 1 else plural[verb]}"

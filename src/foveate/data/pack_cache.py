@@ -34,6 +34,7 @@ _VERSION = 1  # of what decoding does: another one, other packs
 _LIBRARIES = ("pillow", "numpy", "pydicom", "pylibjpeg-openjpeg", "pyjpegls", "nibabel")  # whose versions may, too
 _CHUNK = 64  # images decoded at once: bounds the memory, and what is done again after a kill
 _UNFINISHED = ".new"
+_FAINT, _GREY = 0.05, 0.2  # of a mask's maximum, and of what is not black: a mask with more between is grey
 _KEPT = 30 * 24 * 3600  # seconds; a pack that no study on this disk has, and none asked for that long, is removed
 
 
@@ -46,7 +47,7 @@ class Packed:
     facts: list[ImageFacts]  # a row each
     masks: dict[int, int]  # row of pixels.npy -> row of masks.npy
     empty_masks: list[int]  # rows of pixels.npy
-    grey_masks: list[int]  # those of more than two values, rows of pixels.npy
+    grey_masks: list[int]  # those of more than black and white, rows of pixels.npy
     unreadable: list[tuple[int, str]]  # where in the source, and why
 
     @cached_property
@@ -211,7 +212,7 @@ def _decoded(source: Source, settings: Images, contents: dict[Path, str], start:
 
 def _decode_mask(path: Path, size: tuple[int, ...], settings: Images) -> tuple[NDArray[np.bool_], bool]:
     """A lesion mask made square as its image is: a pixel belongs to the lesion where it covers half of it; and whether
-    the file holds more than two values.
+    it is grey, beyond what smooth edges and JPEG make of two values.
 
     A lesion smaller than that keeps the pixel that it covers most. Raises UnreadableImageError.
     """
@@ -226,7 +227,9 @@ def _decode_mask(path: Path, size: tuple[int, ...], settings: Images) -> tuple[N
     lesion = np.where(pixels > pixels.max() / 2, 255, 0).astype(np.uint8)
     coverage = square(lesion, settings.pixels, settings.fit)
     covered: NDArray[np.bool_] = coverage >= min(128, max(1, int(coverage.max())))
-    return covered, len(np.unique(pixels)) > 2
+    strength = pixels / max(1, int(pixels.max()))
+    between = (strength > _FAINT) & (strength < 1 - _FAINT)
+    return covered, bool(between.sum() > _GREY * (strength > _FAINT).sum())
 
 
 def read(place: Path) -> Packed:

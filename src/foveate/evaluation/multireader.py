@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from foveate.evaluation import delong
+from foveate.evaluation.means import means_of
 from foveate.evaluation.results import Estimate, Undefined, upper
 
 Design = Literal["nested", "factorial"]
@@ -40,7 +41,8 @@ class ErrorCovariances:
 class Comparison:
     """All that the tests need: AUCs (models, runs) and the covariances; the tests are its methods.
 
-    Raises ValueError for fewer than two models, no run, or an unknown design.
+    Other scores that are means over the same cases may stand in the place of AUCs (`mean_comparison`). Raises
+    ValueError for fewer than two models, no run, or an unknown design.
     """
 
     aucs: Floats
@@ -152,6 +154,30 @@ def comparison(
         return found.covariance
     s = found.covariance.reshape(models, runs, models, runs)
     return Comparison(found.aucs.reshape(models, runs), _averages(s, design), design)
+
+
+def mean_comparison(
+    values: ArrayLike, design: Design = "nested", patients: ArrayLike | None = None
+) -> Comparison | Undefined:
+    """Scores that are means over cases, values (models, runs, cases), in the place of AUCs.
+
+    Their covariances are those of the values over cases, or over the sums of `patients` (cases,) (`means.means_of`).
+    Raises ValueError for wrong shapes, NaN (compare over the cases that all scores exist for) or an unknown design.
+    """
+    check_design(design)
+    given = np.asarray(values, dtype=np.float64)
+    if given.ndim != 3 or given.shape[0] < 2 or given.shape[1] < 1:
+        raise ValueError(f"values must be (models, runs, cases) of two models or more, not of shape {given.shape}")
+    if np.isnan(given).any():
+        raise ValueError("a value is NaN: compare over the cases that all scores exist for")
+    models, runs, cases = given.shape
+    found = means_of(given.reshape(models * runs, cases), patients)
+    if isinstance(found, Undefined):
+        return found
+    if isinstance(found.covariance, Undefined):
+        return found.covariance
+    s = found.covariance.reshape(models, runs, models, runs)
+    return Comparison(found.means.reshape(models, runs), _averages(s, design), design)
 
 
 def _averages(s: Floats, design: Design) -> ErrorCovariances:

@@ -10,10 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from foveate.explanation import heatmaps
 from foveate.explanation.charts import COLOURS, INK, model_title
-from foveate.explanation.figures import CONTOUR, Panel
-from foveate.explanation.overlays import overlay
+from foveate.explanation.overlays import CONTOUR, overlay
+from foveate.explanation.panels import Column, Panel
 
 IMAGES = 4  # rows of the figure
 CAPTION = (
@@ -71,22 +70,21 @@ def attention_figure(panel: Panel, columns: list[int], model: str, blocks: dict[
         places[0].imshow(column.image)
         places[1].imshow(column.cells[model].picture)
         for place, drawn in zip(places[2:], blocks.values(), strict=True):
-            _draw(place, drawn, row, column.image)
+            _draw(place, drawn, row, column)
     figure.text(0.1 / width, 0.1 / height, "\n".join(caption), fontsize=7, va="bottom", color=INK, linespacing=1.35)
     return figure
 
 
-def _draw(axes: Axes, drawn: Drawn, row: int, image: NDArray[np.uint8]) -> None:
+def _draw(axes: Axes, drawn: Drawn, row: int, column: Column) -> None:
     if drawn.positions is not None:
         values = drawn.positions[row]
         low, high = float(values.min()), float(values.max())
         stretched = (values - low) / (high - low) if high > low else np.zeros_like(values)
-        axes.imshow(overlay(image, np.clip(heatmaps.enlarge(stretched, *image.shape[:2]), 0, 1)))
+        axes.imshow(overlay(column.image, np.clip(column.geometry.enlarge(stretched), 0, 1)))
         if drawn.kind == "affinity":
-            y, x = (
-                (0.5 + cells // 2) / cells * pixels for cells, pixels in zip(values.shape, image.shape, strict=False)
-            )
-            axes.plot(x, y, "+", color=CONTOUR, markersize=8)
+            height, width = values.shape
+            centre = np.array([(0.5 + width // 2) / width, (0.5 + height // 2) / height])
+            axes.plot(*column.geometry.points(centre * column.geometry.side - 0.5), "+", color=CONTOUR, markersize=8)
         axes.set_xlabel(f"{low:.3g} to {high:.3g}", fontsize=7, color=INK, labelpad=2)
     elif drawn.channels is not None:
         gates = drawn.channels[row]

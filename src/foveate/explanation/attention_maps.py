@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from foveate.attention.base import Attention
 from foveate.explanation.attention_figures import Drawn
+from foveate.explanation.cam.blocks import over_positions, with_positions
 from foveate.models.resnet import ResNet
-
-CHANNEL_ONLY = ("channel", "dilation_1", "dilation_2", "dilation_3", "dilation_4")
 
 
 @torch.no_grad()
@@ -23,8 +22,6 @@ def attention_maps(network: ResNet, images: Tensor) -> dict[str, dict[str, Tenso
 
     The network is put into evaluation mode and back.
     """
-    was_training = network.training
-    network.eval()
     found: dict[str, dict[str, Tensor]] = {}
 
     def note(place: str, block: nn.Module, given: tuple[Any, ...]) -> None:
@@ -32,13 +29,15 @@ def attention_maps(network: ResNet, images: Tensor) -> dict[str, dict[str, Tenso
         found[place] = block.attention(given[0])
 
     blocks = network.attention_blocks()
+    was_training = network.training
+    network.eval()
     hooks = [block.register_forward_pre_hook(partial(note, place)) for place, block in blocks.items()]
     try:
         network(images)
     finally:
         for hook in hooks:
             hook.remove()
-    network.train(was_training)
+        network.train(was_training)
     return found
 
 
@@ -51,15 +50,11 @@ def last_of_each_stage(network: ResNet) -> list[str]:
 def drawn(maps: dict[str, Tensor]) -> Drawn:
     """One block's maps as one picture an image: over positions where any of them varies there, else over channels.
 
-    Over positions: the mean over channels of each map that has positions, and the mean of those (coordinate and
-    triplet attention have several). Over channels: the gates, and of several branches the last one's share.
+    Over channels: the gates, and of several branches the last one's share.
     """
-    over_positions = {kind: value for kind, value in maps.items() if kind not in CHANNEL_ONLY}
-    if over_positions:
-        planes = [value.float().mean(1) for value in over_positions.values()]  # (N, h or 1, w or 1)
-        height, width = (max(plane.shape[axis] for plane in planes) for axis in (1, 2))
-        total = torch.stack([plane.expand(-1, height, width) for plane in planes]).mean(0)
-        return Drawn(" and ".join(over_positions).replace("_", " "), _array(total), None)
+    plane = over_positions(maps)
+    if plane is not None:
+        return Drawn(" and ".join(with_positions(maps)).replace("_", " "), _array(plane), None)
     kind, gates = list(maps.items())[-1]
     return Drawn(kind.replace("_", " "), None, _array(gates.float().flatten(1)))
 

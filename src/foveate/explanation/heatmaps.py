@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +13,24 @@ from numpy.typing import NDArray
 from foveate import runs
 from foveate.errors import FoveateError
 
+# What heatmaps.npz holds; every other choice has a file of its own, named after it.
+GRAD_CAM, POOLING, TRUTH = "grad_cam", "pooling", "truth"
+CLASS_FREE = ("eigen_cam", "attention")  # methods whose maps are of no class
+_LONGEST = 100  # characters of a target in a file's name; 255 bytes is what file systems take
+
 
 @dataclass(frozen=True)
 class Heatmaps:
-    """The raw Grad-CAM maps of one run (heatmaps.npz)."""
+    """The raw maps of one run by one method (heatmaps.npz: Grad-CAM)."""
 
     case: NDArray[np.str_]  # (n,)
-    target: NDArray[np.int64]  # (n,) index of the class that the map explains: the ground truth
-    raw: NDArray[np.float32]  # (n, h, w) signed, before ReLU; sums to the target's logit less its bias
+    # (n,) index of the class that the map explains, of a contrast the first, of a class-free method the truth
+    target: NDArray[np.int64]
+    raw: NDArray[np.float32]  # (n, h, w) signed, before ReLU; Grad-CAM's sum to the target's logit less its bias
     logits: NDArray[np.float32]  # (n, classes)
     tap: str  # the feature map that they were taken at
+    method: str = GRAD_CAM
+    target_words: str = TRUTH  # truth, predicted, a class or two as A:B; empty for a class-free method
 
     def save(self, path: Path) -> None:
         """Write heatmaps.npz, whole or not at all."""
@@ -32,16 +42,52 @@ class Heatmaps:
                 raw=self.raw,
                 logits=self.logits,
                 tap=np.array(self.tap),
+                method=np.array(self.method),
+                target_words=np.array(self.target_words),
             )
 
 
 def load(path: Path) -> Heatmaps:
-    """Read heatmaps.npz. Raises FoveateError where it is missing or damaged."""
+    """Read a file of heat-maps. Raises FoveateError where it is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            return Heatmaps(file["case"], file["target"], file["raw"], file["logits"], str(file["tap"]))
+            later = {key: str(file[key]) for key in ("method", "target_words") if key in file}  # not in older files
+            return Heatmaps(file["case"], file["target"], file["raw"], file["logits"], str(file["tap"]), **later)
     except (OSError, ValueError, KeyError) as error:
-        raise FoveateError(f"cannot read {path}: {error}. Remove the run's metrics.json and evaluate again.") from error
+        again = "Remove the run's metrics.json and evaluate again." if path.name == file_name() else "Remove it."
+        raise FoveateError(f"cannot read {path}: {error}. {again}") from error
+
+
+def joined(first: Heatmaps, second: Heatmaps) -> Heatmaps:
+    """The maps of other cases behind those of `first`, which are of the same method, tap and target."""
+    return replace(
+        first,
+        case=np.concatenate([first.case, second.case]),
+        target=np.concatenate([first.target, second.target]),
+        raw=np.concatenate([first.raw, second.raw]),
+        logits=np.concatenate([first.logits, second.logits]),
+    )
+
+
+def variant(method: str = GRAD_CAM, tap: str = POOLING, target: str = TRUTH) -> str:
+    """What the file of these maps is called after: `method`, `@tap` behind it if not the pooling's input, then
+    `-target` if not the truth; empty for Grad-CAM of the truth at the pooling's input.
+
+    A target's letters other than A to Z, a to z, 0 to 9, `_`, `.`, `-` and `~` are percent-encoded, and a long one is
+    cut and told apart by a hash, so that any class may be one. A class-free method has no target.
+    """
+    if (method, tap, target) == (GRAD_CAM, POOLING, TRUTH):
+        return ""
+    words = quote(target, safe="")
+    if len(words) > _LONGEST:
+        words = f"{words[:_LONGEST]}~{hashlib.sha256(target.encode()).hexdigest()[:8]}"
+    at = "" if tap == POOLING else f"@{tap}"
+    return f"{method}{at}" if target == TRUTH or method in CLASS_FREE else f"{method}{at}-{words}"
+
+
+def file_name(variant: str = "") -> str:
+    """The file in a run's folder that holds the maps of a variant."""
+    return f"heatmaps-{variant}.npz" if variant else "heatmaps.npz"
 
 
 def enlarge(raw: NDArray[np.floating], height: int, width: int) -> NDArray[np.float64]:

@@ -20,7 +20,9 @@ from foveate.report import methods, tables, words
 from foveate.report.architecture import describe
 from foveate.report.latex import Table
 from foveate.report.limitations import limitations
-from foveate.report.tables import between, decimals, p_equals, percent, signed, times
+from foveate.report.localisation_tables import localisation_table, read_summary
+from foveate.report.localisation_words import card_sentence
+from foveate.report.tables import between, decimals, p_equals, signed
 from foveate.runs import Run, StudyFolder, Subject
 
 DECISIONS = {  # columns of results.csv -> in words
@@ -205,20 +207,17 @@ class _Card:
         if not any((place / "heatmaps.npz").is_file() for place in self.places):
             return ["No heat-maps of this model are in the folder yet."]
         made = "Grad-CAM at the input of global average pooling, for the true class."
-        rows = tables.localisation_table(self.study, self.subject, tables.read_localisation(self.folder))
+        rows = localisation_table(self.study, self.subject, read_summary(self.folder))
         own = next((row for row in rows if row.model == self.model), None)
         if own is None:
             why = (
-                "localisation.csv has no row of this model" if self.audit.get("masks") else "no lesion masks were given"
+                "localisation-summary.csv has no row of this model"
+                if self.audit.get("masks")
+                else "no lesion masks were given"
             )
             return [f"{made} Where they lie was not scored: {why}."]
-        energy, auprc = own.scores["energy"], own.scores["pixel_auprc"]
-        return [
-            f"{made} Scored on {words.amount(own.maps, 'map')} of images with a lesion mask ({own.blank} blank): "
-            f"{percent(energy.value)} of the heat lies inside the lesion, where an even map would have "
-            f"{percent(energy.chance)} and a blob in the middle of the image {percent(energy.prior)} (mean lift "
-            f"{times(energy.lift)}); pixel AUPRC {decimals(auprc.value, 3)}, by chance {decimals(auprc.chance, 3)}."
-        ]
+        scored = f"Scored on {words.amount(own.images, 'image')} with a marked lesion ({own.blank} maps blank)"
+        return [f"{made} {scored}: {card_sentence(own)}."]
 
     def reproducibility(self) -> list[str]:
         if not self.records:

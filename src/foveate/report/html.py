@@ -23,11 +23,14 @@ from foveate.config.dataset import PHANTOM
 from foveate.explanation import figures, overlays
 from foveate.explanation.charts import model_title
 from foveate.reading.results import DatasetResults
-from foveate.report import detail_tables, reading_section, tables, verdict, words
+from foveate.report import detail_tables, reading_section, tables, verdict, viewer, words
 from foveate.report.assumptions import assumptions, deviations
+from foveate.report.localisation_section import localisation_section
+from foveate.report.localisation_tables import read_summary
 from foveate.report.methods import methods_paragraph
 from foveate.report.page_charts import overall_charts, section_charts
 from foveate.report.published import PUBLISHED, published_slips
+from foveate.report.trust_section import trust_section
 from foveate.runs import Run, StudyFolder, Subject
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -54,16 +57,16 @@ def write_report(folder: StudyFolder) -> Path:
 
 def _page(folder: StudyFolder) -> dict[str, Any]:
     study, results = folder.study, tables.read_results(folder)
-    subjects, localisation = runs.subjects(study), tables.read_localisation(folder)
+    subjects, summary = runs.subjects(study), read_summary(folder)
     comparison, tests = tables.read_comparison(folder), tables.read_tests(folder)
     rows = {subject: tables.auc_table(study, subject, results, comparison) for subject in subjects}
-    located = {subject: tables.localisation_table(study, subject, localisation) for subject in subjects}
+    located = {subject: localisation_section(folder, subject, summary) for subject in subjects}
     readings = reading_section.readings(folder)
     absent, total = tables.missing_runs(study, results), len(runs.grid(study))
     one = subjects[0] if len(subjects) == 1 else None
     answer = words.answer(words.subject_title(study, one), rows[one]) if one else words.summary(study, rows)
     if one and located[one]:
-        answer += " " + words.where_it_looks(located[one])
+        answer += " " + located[one]["looks"]
     elif not any(located.values()):
         answer += " No lesion masks were given, so where the networks look is shown but not scored."
     return {
@@ -85,8 +88,10 @@ def _page(folder: StudyFolder) -> dict[str, Any]:
         "assumptions": assumptions(study),
         "facts": _facts(folder),
         "yaml": _study_text(study),
-        "css": Markup("".join(_template(f"{name}.css") for name in ("report", *(["reading"] if readings else [])))),
-        "script": Markup(_template("report.js")),
+        "css": Markup(
+            "".join(_template(f"{name}.css") for name in ("report", "viewer", *(["reading"] if readings else [])))
+        ),
+        "script": Markup(_template("report.js") + _template("viewer.js")),
         "inferno": ", ".join("rgb({} {} {})".format(*overlays.on_white(value / 8)) for value in range(9)),
     }
 
@@ -105,7 +110,7 @@ def _section(
     subject: Subject,
     number: int,
     rows: list[tables.ModelResult],
-    located: list[tables.Localisation],
+    located: dict[str, Any],
     results: pd.DataFrame,
     tests: pd.DataFrame,
     reading: DatasetResults | None,
@@ -142,9 +147,9 @@ def _section(
         "coarse": words.coarse(content.map_size) if content else "",
         "without_maps": [model_title(m) for m in study.models if content and m not in content.models],
         "pair": _pair(*pair) if pair else None,
+        "viewer": viewer.content(folder, subject),
+        "trust": trust_section(folder, subject, f"chart-{number}"),
         "located": located,
-        "looks": words.where_it_looks(located) if located else "",
-        "meaning": words.localisation_meaning(located) if located else "",
         "reading": reading_section.reading_section(reading, list(study.models), f"chart-{number}") if reading else None,
         "deviations": deviations(study, subject),
         "runs": _run_rows(folder, subject, results),
@@ -262,7 +267,7 @@ def _distinct(values: Iterable[object]) -> str:
 def _study_text(study: Study) -> str:
     """The study as YAML, without defaults and without this machine's folders, whose names may be people's."""
     data = study.model_dump(mode="json", exclude_defaults=True)
-    for part, keys in (("datasets", ("source", "masks")), ("models", ("weights",))):
+    for part, keys in (("datasets", ("source", "masks", "regions", "table", "label_table")), ("models", ("weights",))):
         for entry in data[part].values():
             for key in keys:
                 if entry.get(key, PHANTOM) != PHANTOM:

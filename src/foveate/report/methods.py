@@ -235,14 +235,22 @@ def _comparison(study: Study, comparison: pd.DataFrame) -> Iterable[str]:
         yield "means were compared without a statistical test"
 
 
+SCORED = {  # the localisation metrics whose differences the report shows -> how a methods section names them
+    "energy": "energy (Wang et al. 2020)",
+    "pixel_auprc": "pixel AUPRC",
+    "pointing": "pointing game (Zhang et al. 2016)",
+}
+
+
 def _heatmaps(folder: StudyFolder) -> str:
     if not any((folder.run(run) / "heatmaps.npz").is_file() for run in runs.grid(folder.study)):
         return ""
     text = (
         "Grad-CAM heat-maps (Selvaraju et al. 2017) of the true class were taken at the input of global average pooling"
     )
-    scored = " and scored by their share inside outlined lesions (Wang et al. 2020)"
-    return text + ("" if tables.read_localisation(folder).empty else scored)
+    metrics = set(tables.read_localisation(folder)["metric"])
+    told = listed([name for metric, name in SCORED.items() if metric in metrics])
+    return text + (f" and scored on lesions by {told}" if told else "")
 
 
 def _software(records: Sequence[dict[str, Any]]) -> str:

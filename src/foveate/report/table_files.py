@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import fields
 from pathlib import Path
 
 from foveate import runs
@@ -16,21 +16,23 @@ from foveate.reading.result_words import letters_named
 from foveate.reading.results import DatasetResults
 from foveate.report import reading_section
 from foveate.report.latex import Table
+from foveate.report.localisation_tables import (
+    SHOWN,
+    Localisation,
+    Score,
+    localisation_table,
+    read_summary,
+    score_table,
+)
 from foveate.report.published import PUBLISHED
 from foveate.report.tables import (
-    METRICS,
-    Localisation,
     ModelResult,
     auc_table,
     between,
     decimals,
-    localisation_table,
     p_value,
-    percent,
     read_comparison,
-    read_localisation,
     read_results,
-    times,
     with_delta,
 )
 from foveate.runs import StudyFolder
@@ -42,7 +44,7 @@ def write_all(folder: StudyFolder) -> list[Path]:
     <data set>-readers.*, the paper's tables 2 and 4, where a reader study is unblinded.
     """
     study, results, comparison = folder.study, read_results(folder), read_comparison(folder)
-    localisation = read_localisation(folder)
+    summary = read_summary(folder)
     readings = reading_section.readings(folder)
     texts: dict[str, str] = {}
     for subject in runs.subjects(study):
@@ -51,9 +53,9 @@ def write_all(folder: StudyFolder) -> list[Path]:
         rows = auc_table(study, subject, results, comparison)
         display = auc_display(rows, _caption(title, rows), paper.number if paper else None, study.evaluation.confidence)
         texts |= table_files(subject.name, auc_csv(rows), display)
-        located = localisation_table(study, subject, localisation)
+        located = localisation_table(study, subject, summary)
         if located:
-            display = localisation_display(located, f"How much of the heat-maps lies on the lesions of {title}.")
+            display = score_table(located, f"Whether the heat-maps lie on the lesions of {title}, over all runs.")
             texts |= table_files(f"{subject.name}-localisation", localisation_csv(located), display)
         if reading := readings.get(subject.name):
             texts |= table_files(f"{subject.name}-readers", readers_csv(reading), readers_display(reading, title))
@@ -112,29 +114,18 @@ def auc_display(rows: Sequence[ModelResult], caption: str, table: int | None, co
     return Table(caption, tuple(head), tuple(map(tuple, lines)))
 
 
-def localisation_csv(rows: list[Localisation]) -> str:
-    """The localisation table as CSV; all values but lift are fractions of 1."""
-    kinds = ("mean", "chance", "lift", "centre_prior")  # the order of Score's fields
-    head = ["model", "maps", "blank_maps", *(f"{metric}_{kind}" for metric in METRICS for kind in kinds)]
-    lines = []
+def localisation_csv(rows: Sequence[Localisation]) -> str:
+    """The localisation table as CSV, with the differences to the baseline; all values but lift are fractions of 1."""
+    kinds = [field.name for field in fields(Score) if field.name not in ("value", "interval", "method")]
+    head = [f"{metric}_{kind}" for metric in SHOWN for kind in ("mean", *kinds, "delta_low", "delta_high")]
+    lines = [["model", "images", "blank_maps", *head]]
     for row in rows:
-        values = [value for metric in METRICS for value in astuple(row.scores[metric])]
-        numbers = ["" if value is None else f"{value:.4f}" for value in values]
-        lines.append([row.model, str(row.maps), str(row.blank), *numbers])
-    return _csv([head, *lines])
-
-
-def localisation_display(rows: Sequence[Localisation], caption: str) -> Table:
-    """The localisation table for people."""
-    head = ["Model", "Energy in the lesion", "Chance", "Lift", "Centre prior"]
-    head += ["Pixel AUPRC", "Chance", "Centre prior", "Maps", "Blank maps"]
-    lines = []
-    for row in rows:
-        energy, auprc = (row.scores[metric] for metric in METRICS)
-        line = [percent(energy.value), percent(energy.chance), times(energy.lift), percent(energy.prior)]
-        line += [decimals(auprc.value, 3), decimals(auprc.chance, 3), decimals(auprc.prior, 3)]
-        lines.append((row.title, *line, str(row.maps), str(row.blank)))
-    return Table(caption, tuple(head), tuple(lines))
+        values: list[float | None] = []
+        for score in (row.scores[metric] for metric in SHOWN):
+            values += [score.value, *(getattr(score, kind) for kind in kinds), *(score.interval or (None, None))]
+        numbers = ["" if value is None else f"{value:.6g}" for value in values]
+        lines.append([row.model, str(row.images), str(row.blank), *numbers])
+    return _csv(lines)
 
 
 def readers_csv(results: DatasetResults) -> str:

@@ -19,10 +19,8 @@ from foveate.runs import Run, StudyFolder, Subject
 
 MINUS = "−"  # U+2212, as wide as the plus sign
 TEXT = dict.fromkeys(
-    ("dataset", "policy", "model", "case", "metric", "method", "quantity", "df", "note"), str
+    ("dataset", "policy", "model", "case", "metric", "stratum", "method", "quantity", "df", "note"), str
 )  # never numbers, never "missing"
-PRIOR = "centre_prior"  # localisation.csv's name for a centred Gaussian
-METRICS = ("energy", "pixel_auprc")
 
 
 @dataclass(frozen=True)
@@ -51,52 +49,30 @@ class ModelResult:
         return sum(test is not None for test in self.tests)
 
 
-@dataclass(frozen=True)
-class Score:
-    """Means of one localisation metric over the maps of one model; None where there is no value."""
-
-    value: float | None
-    chance: float | None  # lesion's share of the image
-    lift: float | None  # mean of value / chance
-    prior: float | None  # the same metric of a Gaussian in the middle of the image
-
-
-@dataclass(frozen=True)
-class Localisation:
-    """One model's row of the localisation table."""
-
-    model: str
-    maps: int  # images with a mask, over all runs
-    blank: int  # maps without any positive value: they have no energy
-    scores: dict[str, Score]  # by metric
-
-    @property
-    def title(self) -> str:
-        return model_title(self.model)
-
-
 def read_results(folder: StudyFolder) -> pd.DataFrame:
     """results.csv, a row a run; no rows where it is not there yet."""
-    return _read(folder.path / "results.csv", ("dataset", "policy", "model", "repeat", "auc", "accuracy", "seconds"))
+    return read_table(
+        folder.path / "results.csv", ("dataset", "policy", "model", "repeat", "auc", "accuracy", "seconds")
+    )
 
 
 def read_comparison(folder: StudyFolder) -> pd.DataFrame:
     """comparison.csv, a row a model; no rows where it is not there yet."""
-    return _read(folder.path / "comparison.csv", COMPARISON_COLUMNS)
+    return read_table(folder.path / "comparison.csv", COMPARISON_COLUMNS)
 
 
 def read_tests(folder: StudyFolder) -> pd.DataFrame:
     """tests.csv, a row a test; no rows where it is not there yet."""
-    return _read(folder.path / "tests.csv", FINDING_COLUMNS)
+    return read_table(folder.path / "tests.csv", FINDING_COLUMNS)
 
 
 def read_localisation(folder: StudyFolder) -> pd.DataFrame:
     """localisation.csv, a row a map and metric; no rows where it is not there."""
     columns = ("dataset", "policy", "model", "repeat", "case", "metric", "value", "chance")
-    return _read(folder.path / "localisation.csv", columns)
+    return read_table(folder.path / "localisation.csv", columns)
 
 
-def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame(columns=list(columns))
     header = pd.read_csv(path, nrows=0).columns
@@ -151,7 +127,7 @@ def model_results(
     published = {model: paper.mean(model) if paper else None for model in models}
     rows = []
     for model in models:
-        tests = tuple(_number(found.get((model, repeat))) for repeat in numbers)
+        tests = tuple(number(found.get((model, repeat))) for repeat in numbers)
         values = [value for value in tests if value is not None]
         test = compared.loc[model] if model in compared.index else pd.Series(dtype=object)
         low, high, delta = (_per_cent(test.get(name)) for name in ("ci_low", "ci_high", "delta"))
@@ -163,8 +139,8 @@ def model_results(
                 stdev(values) if len(values) > 1 else None,
                 delta,
                 None if low is None or high is None else (low, high),
-                _number(test.get("p")),
-                _number(test.get("p_holm")),
+                number(test.get("p")),
+                number(test.get("p_holm")),
                 str(test.get("method", "")),
                 published[model],
                 None if model == models[0] else _difference(published[model], published[models[0]]),
@@ -174,36 +150,15 @@ def model_results(
     return rows
 
 
-def localisation_table(study: Study, subject: Subject, localisation: pd.DataFrame) -> list[Localisation]:
-    """The rows of a data set's localisation table, a row a model that has maps of images with masks."""
-    here = of_subject(localisation, subject)
-    rows = []
-    for model in study.models:
-        own = here[here["model"] == model]
-        if own.empty:
-            continue
-        energy = own[own["metric"] == "energy"]
-        maps = own.groupby(["repeat", "case"]).ngroups
-        scores = {metric: _score(own, here[here["model"] == PRIOR], metric) for metric in METRICS}
-        rows.append(Localisation(model, maps, int(energy["value"].isna().sum()), scores))
-    return rows
-
-
-def _score(own: pd.DataFrame, prior: pd.DataFrame, metric: str) -> Score:
-    own, prior = own[own["metric"] == metric], prior[prior["metric"] == metric]
-    lift = own["value"].astype(float) / own["chance"].astype(float)
-    return Score(*(_number(column.mean()) for column in (own["value"], own["chance"], lift, prior["value"])))
-
-
-def _number(value: object) -> float | None:
+def number(value: object) -> float | None:
     """A float, or None for what is none: None, NaN."""
-    number = float("nan") if value is None else float(str(value))
-    return None if number != number else number
+    found = float("nan") if value is None else float(str(value))
+    return None if found != found else found
 
 
 def _per_cent(fraction: object) -> float | None:
-    number = _number(fraction)
-    return None if number is None else 100 * number
+    share = number(fraction)
+    return None if share is None else 100 * share
 
 
 def _difference(one: float | None, other: float | None) -> float | None:
@@ -217,17 +172,17 @@ def decimals(value: float | None, places: int = 2) -> str:
     return f"{value:z.{places}f}".replace("-", MINUS)  # z: no minus before a zero
 
 
-def signed(value: float | None) -> str:
+def signed(value: float | None, places: int = 2) -> str:
     """1.777 -> +1.78, -0.4 -> −0.40, 0.001 -> 0.00; nothing for None."""
     if value is None:
         return ""
-    text = f"{value:+z.2f}"
-    return "0.00" if text == "+0.00" else text.replace("-", MINUS)
+    text = f"{value:+z.{places}f}"
+    return text.removeprefix("+") if float(text) == 0 else text.replace("-", MINUS)
 
 
-def between(interval: tuple[float, float] | None) -> str:
+def between(interval: tuple[float, float] | None, places: int = 2) -> str:
     """(-3.1, 0.44) -> −3.10 to +0.44; nothing for None."""
-    return "" if interval is None else f"{signed(interval[0])} to {signed(interval[1])}"
+    return "" if interval is None else f"{signed(interval[0], places)} to {signed(interval[1], places)}"
 
 
 def p_value(p: float | None) -> str:

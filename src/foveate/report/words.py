@@ -7,7 +7,7 @@ from typing import Any
 
 from foveate.config import Study
 from foveate.explanation.charts import model_title
-from foveate.report.tables import Localisation, ModelResult, percent, signed, times
+from foveate.report.tables import ModelResult, signed
 from foveate.runs import Run, Subject
 
 COUNTED = (
@@ -109,38 +109,6 @@ def summary(study: Study, tables: Mapping[Subject, Sequence[ModelResult]]) -> st
     return f"The mean AUC was above that of {model_title(study.baseline)}: {'; '.join(said)}."
 
 
-def where_it_looks(rows: Sequence[Localisation]) -> str:
-    """What the localisation scores of one data set say."""
-    energies = [(row, row.scores["energy"]) for row in rows if row.scores["energy"].value is not None]
-    if not energies:
-        return "No heat-map has any positive value over the images with a marked lesion."
-    shares = listed([f"{percent(score.value)} for {row.title}" for row, score in energies])
-    chance, prior = energies[0][1].chance, energies[0][1].prior
-    text = f"Inside the marked lesions lay this share of the heat-maps’ strength: {shares}. "
-    text += f"A map that knows nothing would get {percent(chance)}, the lesions’ share of the image"
-    if prior is None:
-        return f"{text}."
-    below = [row.title for row, score in energies if score.value is not None and score.value <= prior]
-    text += f", and one and the same blob in the middle of every image {percent(prior)}"
-    if len(below) > 1 and len(below) == len(energies):
-        return f"{text}; none of them did better than that blob."
-    return f"{text}; {listed(below)} did no better than that blob." if below else f"{text}."
-
-
-def localisation_meaning(rows: Sequence[Localisation]) -> str:
-    """The localisation table's columns in one sentence each."""
-    lifts = [row.scores["energy"].lift for row in rows if row.scores["energy"].lift is not None]
-    best = f" The best mean lift here is {times(max(lifts))}." if lifts else ""
-    return (
-        "Energy is the share of the heat-map’s total that lies inside the lesion; chance is the lesion’s "
-        "share of the image, which is what an even map gets; lift is energy divided by chance, averaged "
-        "over the images. Pixel AUPRC asks how well the map ranks lesion pixels before all others (1 is "
-        "perfect, chance is again the lesion’s share). The centre prior is the score of one fixed blob in "
-        "the middle, the same for all images: lesions are often near the middle, so a map must beat the "
-        "blob, not only chance, to show that it looks." + best
-    )
-
-
 def policy(subject: Subject, study: Study, patients: int | None) -> str:
     """How the images were split, in words."""
     share = f"{100 - 100 * study.validation_fraction:g} % for training and {100 * study.validation_fraction:g} %"
@@ -202,6 +170,13 @@ def data_facts(audit: Mapping[str, Any]) -> list[str]:
             f"A class has only {amount(fewest, 'image')} in the validation part: an AUC of so few says next to nothing."
         )
     facts += [_duplicates(audit.get("duplicates") or {})]
+    near = audit.get("near_duplicates") or {}
+    if near.get("across_parts"):
+        pictures = amount(near["across_parts"], "picture stands", "pictures stand")
+        facts.append(
+            f"{pictures} in both parts, identical or nearly so: these validation images were seen in training."
+        )
+    facts += (audit.get("findings") or {}).get("sentences", [])
     patients = audit.get("patients")
     known = f"Images of {amount(patients, 'patient')}." if patients else "The patients are not known."
     facts.append(known)

@@ -5,30 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from foveate.explanation.cam import grad_cam
 from foveate.explanation.heatmaps import heat
-from foveate.models import create_model
 from foveate.models.resnet import ResNet
-
-MODELS = ["resnet18", "resnet18+se", "resnet18+cbam", "resnet18+gc"]
-
-
-def worn(name: str) -> ResNet:
-    """A model whose norms and blocks are far from their initialisation, in evaluation mode."""
-    generator = torch.Generator().manual_seed(0)
-    model = create_model(name, num_classes=3, generator=generator)
-    with torch.no_grad():
-        for module in model.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.running_mean.normal_(0, 0.3, generator=generator)
-                module.running_var.uniform_(0.5, 2, generator=generator)
-                module.weight.uniform_(0.5, 1.5, generator=generator)
-        for key, parameter in model.named_parameters():
-            if ".attention." in key:
-                parameter.normal_(0, 0.3, generator=generator)
-    return model.eval()
+from tests.explanation.cam.networks import MODELS, worn
 
 
 def by_autograd(model: ResNet, images: Tensor, target: Tensor) -> Tensor:

@@ -1,0 +1,83 @@
+"""From the square that the network saw back to the shape of the original image, for pictures, maps and contours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from foveate.explanation import heatmaps
+
+LONGEST = 2  # times the square's side: an image as a whole is shown no longer than that
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The square of `side` pixels is shown `rows` x `columns` pixels large, and of that only the window.
+
+    What `decoders.square` did is undone: stretched sides are stretched back and black edges cut off. What "crop" cut
+    off is not in the pack and cannot come back; the rest has its shape already.
+    """
+
+    side: int
+    rows: int
+    columns: int
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def _window(self) -> tuple[slice, slice]:
+        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+
+    def picture(self, square: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The packed pixels in the original's shape: (side, side, 3) -> (height, width, 3)."""
+        if (self.rows, self.columns) != square.shape[:2]:
+            size = (self.columns, self.rows)
+            square = np.asarray(Image.fromarray(square).resize(size, Image.Resampling.BICUBIC))
+        return square[self._window]
+
+    def enlarge(self, raw: NDArray[np.floating]) -> NDArray[np.float64]:
+        """A map of the square enlarged bilinearly (`heatmaps.enlarge`) in the original's shape: -> (height, width)."""
+        return heatmaps.enlarge(raw, self.rows, self.columns)[self._window]
+
+    def points(self, places: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(..., 2) places (x, y) in the square's pixels -> in the shown ones; pixel centres are whole numbers."""
+        scale = np.array([self.columns, self.rows]) / self.side
+        return np.asarray((places + 0.5) * scale - 0.5 - np.array([self.left, self.top]), dtype=np.float64)
+
+
+def geometry(width: int, height: int, side: int, fit: str) -> Geometry:
+    """How an original of width x height pixels that `decoders.square(pixels, side, fit)` brought to a square is shown.
+
+    "stretch": the original's aspect ratio, its shorter side as long as the square's, so that nothing is lost, unless
+    the longer one would exceed LONGEST sides. "pad": the part of the square that is image, rounded to whole pixels as
+    `ImageOps.pad` does. "crop": the square itself, the middle of the original.
+    """
+    if fit == "crop" or width == height:
+        return Geometry(side, side, side, 0, 0, side, side)
+    if fit == "pad":
+        shown = (_pixels(side * min(1, height / width)), _pixels(side * min(1, width / height)))
+        top, left = (round((side - length) * 0.5) for length in shown)
+        return Geometry(side, side, side, top, left, *shown)
+    scale = min(side / min(width, height), LONGEST * side / max(width, height))
+    rows, columns = _pixels(height * scale), _pixels(width * scale)
+    return Geometry(side, rows, columns, 0, 0, rows, columns)
+
+
+def _pixels(length: float) -> int:
+    return max(1, round(length))
+
+
+def original_sizes(manifest: Path) -> dict[str, tuple[int, int]]:
+    """Width and height of each case's original, from manifest.csv; none where a study travels without that file."""
+    if not manifest.is_file():
+        return {}
+    table = pd.read_csv(manifest, usecols=["case", "width", "height"], dtype={"case": str})
+    sizes = zip(table["width"].tolist(), table["height"].tolist(), strict=True)
+    return dict(zip(table["case"].tolist(), sizes, strict=True))

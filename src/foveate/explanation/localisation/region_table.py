@@ -1,0 +1,174 @@
+"""Boxes and points of lesions from a table, for data sets that have no masks.
+
+The person's table names images as the manifest does; what is read of it is kept beside the pack as regions.csv, in
+the pixels of the original image, so that it travels with the study.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from foveate import runs
+from foveate.data.pack import Pack
+from foveate.data.prepare import pack_of
+from foveate.data.sources.folders import without_ending
+from foveate.data.sources.tables import Table, read_table
+from foveate.errors import FoveateError
+from foveate.explanation.localisation.regions import Box, Point, Region, of_boxes, of_points, onto_square
+from foveate.runs import StudyFolder, Subject
+
+FILE = "regions.csv"  # in the data set's folder: case, width and height of the original, and the columns below
+BOX, POINT = ("x0", "y0", "x1", "y1"), ("x", "y")
+
+
+@dataclass(frozen=True)
+class Marked:
+    """One row: a box or a point on an image, in the pixels of the original."""
+
+    image: str  # as the table names it
+    place: Box | Point
+    where: str  # file and line, for an error
+
+
+def read_regions(file: Path) -> list[Marked]:
+    """Read a table with a row a box (x0, y0, x1, y1: edges) or point (x, y), and the image's `path` or `case`.
+
+    Several rows may name one image, and a table may hold boxes and points. Raises FoveateError that names file, line
+    and column: unreadable, columns missing, no number, a box that is empty or inside out, a row without either.
+    """
+    table = read_table(file)
+    name = "case" if "case" in table.columns and "path" not in table.columns else table.require("path")
+    kinds: list[tuple[str, ...]] = [kind for kind in (BOX, POINT) if kind[0] in table.columns]
+    if not kinds:
+        raise FoveateError(f"{file} has no column 'x0' or 'x': a box is x0, y0, x1, y1, a point is x, y, in pixels.")
+    for column in (column for kind in kinds for column in kind):
+        table.require(column)
+    found = [_marked(table, row, name, kinds) for row in range(len(table.rows))]
+    if not found:
+        raise FoveateError(f"{file} has no rows: it needs one for each box or point.")
+    return found
+
+
+def _marked(table: Table, row: int, name: str, kinds: list[tuple[str, ...]]) -> Marked:
+    cells, where = table.rows[row], table.where(row)
+    if not cells[name].strip():
+        raise FoveateError(f"{where}: {name} must not be empty: it names the image.")
+    filled = [kind for kind in kinds if any(cells[column].strip() for column in kind)]
+    if len(filled) != 1:
+        said = "a box and a point" if filled else "neither a box nor a point"
+        raise FoveateError(f"{where} holds {said}: fill either {', '.join(BOX)} or {', '.join(POINT)}.")
+    values = tuple(_number(cells[column], column, where) for column in filled[0])
+    if filled[0] == POINT:
+        return Marked(cells[name].strip(), (values[0], values[1]), where)
+    x0, y0, x1, y1 = values
+    if x1 <= x0 or y1 <= y0:
+        wrong, low, high = ("x1", x0, x1) if x1 <= x0 else ("y1", y0, y1)
+        raise FoveateError(
+            f"{where}: {wrong} is {high:g} and not greater than {low:g}: a box is its left, top, right and bottom "
+            "edge, not a corner with width and height."
+        )
+    return Marked(cells[name].strip(), (x0, y0, x1, y1), where)
+
+
+def _number(written: str, column: str, where: str) -> float:
+    try:
+        value = float(written)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise FoveateError(f"{where}: {column} is {written!r}, it must be a number of pixels.")
+    return value
+
+
+def adopt(folder: StudyFolder, subject: Subject, file: Path) -> Path:
+    """Read a table of boxes and points, and keep those of a data set's images as data/<data set>/regions.csv.
+
+    An image is named by its path as in manifest.csv, without folder or ending where that is clear, or by its case.
+    Raises FoveateError as `read_regions`, and for an image that the data set lacks or a place outside its image.
+    """
+    manifest = pd.read_csv(folder.data(subject) / "manifest.csv", dtype=str, keep_default_na=False)
+    sizes = dict(zip(manifest["case"], zip(manifest["width"], manifest["height"], strict=True), strict=True))
+    find = _finder(dict(zip(manifest["case"], manifest["path"], strict=True)), subject)
+    rows: list[dict[str, str | float]] = []
+    for marked in read_regions(file):
+        case = find(marked)
+        width, height = map(int, sizes[case])
+        for value, limit in zip(marked.place, (width, height) * 2, strict=False):
+            if not 0 <= value <= limit:
+                raise FoveateError(
+                    f"{marked.where}: {value:g} lies outside {marked.image}, which is {width} x {height} pixels: "
+                    "places are pixels of the original image, counted from its top left corner."
+                )
+        columns = BOX if len(marked.place) == len(BOX) else POINT
+        rows.append({"case": case, "width": width, "height": height, **dict(zip(columns, marked.place, strict=True))})
+    kept = folder.data(subject) / FILE
+    runs.write_text(kept, pd.DataFrame(rows, columns=["case", "width", "height", *BOX, *POINT]).to_csv(index=False))
+    return kept
+
+
+def _finder(paths: dict[str, str], subject: Subject) -> Callable[[Marked], str]:
+    """What finds the case that a row means."""
+    named: dict[str, list[str]] = defaultdict(list)
+    for case, path in paths.items():
+        name = PurePosixPath(path).name
+        for written in {case, path, without_ending(path), name, without_ending(name)}:
+            named[written].append(case)
+
+    def find(marked: Marked) -> str:
+        found = named.get(marked.image.replace("\\", "/"), [])
+        if len(found) > 1:
+            first, second = (paths[case] for case in found[:2])
+            raise FoveateError(
+                f"{marked.where}: {marked.image!r} may be {first} or {second}: write it with its folder."
+            )
+        if not found:
+            example = next(iter(paths.values()), "")
+            raise FoveateError(
+                f"{marked.where}: {subject.name} has no image {marked.image!r}: name it as in manifest.csv, such as "
+                f"{example}."
+            )
+        return found[0]
+
+    return find
+
+
+class Regions:
+    """The regions of a prepared data set: each case's mask, else its boxes, else its points."""
+
+    def __init__(self, folder: StudyFolder, subject: Subject) -> None:
+        self.pack: Pack = pack_of(folder, subject)
+        self._boxes: dict[str, list[Box]] = defaultdict(list)
+        self._points: dict[str, list[Point]] = defaultdict(list)
+        self._sizes: dict[str, tuple[int, int]] = {}
+        kept = folder.data(subject) / FILE
+        if not kept.is_file():
+            return
+        for row in read_table(kept).rows:
+            case = row["case"]
+            self._sizes[case] = int(row["width"]), int(row["height"])
+            if row["x"]:
+                self._points[case].append((float(row["x"]), float(row["y"])))
+            else:
+                self._boxes[case].append((float(row["x0"]), float(row["y0"]), float(row["x1"]), float(row["y1"])))
+
+    def marks(self, case: str) -> bool:
+        """Whether anything is marked in a case's image."""
+        return case in self.pack.index.masks or case in self._boxes or case in self._points
+
+    def of(self, case: str) -> Region:
+        """A case's region on its square. Raises KeyError where nothing is marked."""
+        mask = self.pack.mask(case)
+        if mask is not None:
+            return Region(mask)
+        if not self.marks(case):
+            raise KeyError(case)
+        place = onto_square(*self._sizes[case], self.pack.index.pixels, self.pack.index.fit)
+        if case in self._boxes:
+            return of_boxes(self._boxes[case], place)
+        return of_points(self._points[case], place)

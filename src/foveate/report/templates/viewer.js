@@ -1,0 +1,183 @@
+// The viewer: raw heat-maps, a few values each, are enlarged and coloured here as foveate.explanation does it.
+
+// The linear interpolation along one axis: for each of `length` pixels from `start` on, of `large` that `small` values
+// become, the left value's place and the right one's share. Pixel centres are aligned to areas.
+function steps(small, large, start, length) {
+  return Array.from({ length }, (_, index) => {
+    const place = Math.min(Math.max(((start + index + 0.5) * small) / large - 0.5, 0), small - 1);
+    const left = Math.floor(place);
+    return { left, right: Math.min(left + 1, small - 1), share: place - left };
+  });
+}
+
+// A map (height x width) on the square (rows x columns), of which the window is cut out: top, left, height, width.
+function enlarge(values, height, width, [rows, columns], [top, left, shownHeight, shownWidth]) {
+  const down = steps(height, rows, top, shownHeight);
+  const across = steps(width, columns, left, shownWidth);
+  const out = new Float64Array(shownHeight * shownWidth);
+  let next = 0;
+  for (const y of down) {
+    for (const x of across) {
+      const upper = values[y.left * width + x.left] * (1 - x.share) + values[y.left * width + x.right] * x.share;
+      const lower = values[y.right * width + x.left] * (1 - x.share) + values[y.right * width + x.right] * x.share;
+      out[next++] = upper * (1 - y.share) + lower * y.share;
+    }
+  }
+  return out;
+}
+
+// Inferno's colours, as opaque as the value is high.
+function paint(canvas, heat, height, width, inferno) {
+  canvas.width = width;
+  canvas.height = height;
+  const pen = canvas.getContext("2d");
+  const pixels = pen.createImageData(width, height);
+  heat.forEach((value, index) => {
+    const level = Math.round(255 * value);
+    pixels.data.set([inferno[3 * level], inferno[3 * level + 1], inferno[3 * level + 2], level], 4 * index);
+  });
+  pen.putImageData(pixels, 0, 0);
+}
+
+// Where a map is highest, in ninths of the image.
+function peakWords(heat, height, width) {
+  const place = heat.reduce((best, value, index) => (value > heat[best] ? index : best), 0);
+  const level = ["upper", "middle", "lower"][Math.floor((3 * Math.floor(place / width)) / height)];
+  const side = ["left", "centre", "right"][Math.floor((3 * (place % width)) / width)];
+  return level === "middle" && side === "centre" ? "centre" : `${level} ${side}`;
+}
+
+function element(name, text = "", className = "") {
+  const made = document.createElement(name);
+  made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+function startViewer(viewer, number) {
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const find = (selector) => viewer.querySelector(selector);
+  const content = JSON.parse(viewer.dataset.content);
+  const inferno = bytes(content.inferno);
+  for (const method of content.methods) for (const maps of method.models) maps.values = bytes(maps.levels);
+  const stage = find(".stage");
+  const now = { image: 0, model: 0, method: 0 };
+
+  const outline = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  outline.setAttribute("preserveAspectRatio", "none");
+  outline.setAttribute("aria-hidden", "true");
+  for (let line = 0; line < 2; line += 1) outline.append(document.createElementNS(outline.namespaceURI, "path"));
+  stage.append(outline);
+
+  const cards = content.models.map((title, index) => {
+    const label = element("label");
+    const input = element("input", "", "unseen");
+    Object.assign(input, { type: "radio", name: `viewer-${number}-model`, value: index, checked: index === 0 });
+    const thumb = element("span", "", "thumb");
+    const image = element("img");
+    image.alt = "";
+    thumb.append(image, element("canvas"));
+    const says = element("small");
+    label.append(input, thumb, element("span", title), says);
+    find(".models").append(label);
+    input.addEventListener("change", () => show({ model: index }));
+    return { thumb, image, says };
+  });
+  find(".method").append(...content.methods.map((method, index) => new Option(method.title, index)));
+
+  // Every model's map of an image: missing, blank, or its values from 0 to 1.
+  function heats(image) {
+    const [, , height, width] = image.window;
+    const found = content.methods[now.method].models.map((maps) => {
+      const peak = maps.peaks[now.image];
+      if (peak === null) return { missing: true };
+      const size = maps.height * maps.width;
+      const values = maps.values.subarray(now.image * size, (now.image + 1) * size);
+      const heat = enlarge(values, maps.height, maps.width, image.square, image.window).map((v) => (v / 255) * peak);
+      return { heat, highest: heat.reduce((one, other) => Math.max(one, other), 0) };
+    });
+    const top = Math.max(...found.map((map) => map.highest || 0));
+    const shared = find(".scaling").value === "shared";
+    for (const map of found) {
+      map.blank = map.highest === 0;
+      if (map.highest) map.heat = map.heat.map((value) => value / (shared ? top : map.highest));
+      if (map.highest) map.peak = peakWords(map.heat, height, width);
+    }
+    return found;
+  }
+
+  function draw(place, map, image) {
+    const [, , height, width] = image.window;
+    place.querySelector("img").src = image.src;
+    place.classList.toggle("blank", map.blank === true);
+    paint(place.querySelector("canvas"), map.highest ? map.heat : new Float64Array(height * width), height, width, inferno);
+  }
+
+  function show(changes = {}) {
+    Object.assign(now, changes);
+    const image = content.images[now.image];
+    const [, , height, width] = image.window;
+    const maps = heats(image);
+    viewer.style.setProperty("--shape", width / height);
+    cards.forEach((card, index) => {
+      const [probability, predicted] = image.says[index];
+      const wrong = predicted !== image.truth;
+      card.says.textContent = `${(100 * probability).toFixed(1)} %${wrong ? ` ✗ says ${predicted}` : ""}`;
+      card.says.className = wrong ? "wrong" : "";
+      draw(card.thumb, maps[index], image);
+    });
+    const map = maps[now.model];
+    const [probability, predicted] = image.says[now.model];
+    const wrong = predicted !== image.truth;
+    draw(stage, map, image);
+    stage.classList.toggle("mistaken", wrong);
+    outline.setAttribute("viewBox", image.box);
+    for (const path of outline.children) path.setAttribute("d", image.contour);
+    find(".outline").hidden = !content.images.some((one) => one.contour);
+    find(".contour").disabled = !image.contour;
+    const looks = map.missing
+      ? "This method’s map was not computed for this image."
+      : map.blank
+        ? "No positive evidence: the map has no positive value."
+        : `The map is strongest in the ${map.peak}.`;
+    find(".words").replaceChildren(
+      element("b", content.models[now.model]),
+      element("span", `P(${image.truth}) ${(100 * probability).toFixed(1)} %`),
+      element("span", wrong ? `✗ wrong: says ${predicted}` : `says ${predicted}`, wrong ? "wrong" : ""),
+      element("span", looks),
+    );
+    const title = content.methods[now.method].title;
+    stage.setAttribute("aria-label", `${title}, ${content.models[now.model]}, ${image.truth}. ${looks}`);
+    find(".place").replaceChildren(
+      element("b", `${now.image + 1} of ${content.images.length}: ${image.truth}`),
+      element("span", `Rule: ${image.why.join("; ")}`),
+    );
+    fade();
+  }
+
+  function fade() {
+    stage.querySelector("canvas").style.opacity = find(".opacity").value / 100;
+    outline.style.display = find(".contour").checked ? "" : "none";
+  }
+
+  const turn = (by) => show({ image: (now.image + by + content.images.length) % content.images.length });
+  find(".previous").addEventListener("click", () => turn(-1));
+  find(".next").addEventListener("click", () => turn(1));
+  find(".method").addEventListener("change", (event) => show({ method: Number(event.target.value) }));
+  find(".scaling").addEventListener("change", () => show());
+  find(".opacity").addEventListener("input", fade);
+  find(".contour").addEventListener("change", fade);
+  viewer.addEventListener("keydown", (event) => {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!by || event.target.matches("input, select") || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    turn(by);
+  });
+  if (content.without.length) {
+    find(".note").append(` Left out, since the page would grow too large: ${content.without.join("; ")}.`);
+  }
+  viewer.hidden = false;
+  show();
+}
+
+document.querySelectorAll(".viewer").forEach(startViewer);

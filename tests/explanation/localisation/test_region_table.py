@@ -1,0 +1,84 @@
+"""Tables of boxes and points, and what is said of those that are wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from foveate.errors import FoveateError
+from foveate.explanation.localisation import adopt, read_regions
+from foveate.explanation.localisation.region_table import Regions
+from tests.explanation.localisation.small import SUBJECT, build
+
+
+def written(place: Path, text: str) -> Path:
+    file = place / "boxes.csv"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_boxes_and_points_of_one_table(tmp_path: Path) -> None:
+    file = written(tmp_path, "path,x0,y0,x1,y1,x,y\na.png,1,2,3.5,4,,\na.png,,,,,7,8\n")
+    assert [(one.image, one.place, one.where) for one in read_regions(file)] == [
+        ("a.png", (1, 2, 3.5, 4), f"{file}, line 2"),
+        ("a.png", (7, 8), f"{file}, line 3"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,left\na,1\n", "has no column 'x0' or 'x': a box is x0, y0, x1, y1, a point is x, y, in pixels"),
+        ("path,x0,y0,x1\na,1,2,3\n", "has no column 'y1'"),
+        ("image,x,y\na,1,2\n", "has no column 'path'"),
+        ("path,x,y\n", "has no rows"),
+        ("path,x,y\n,1,2\n", "line 2: path must not be empty"),
+        ("path,x,y\na,1,two\n", "line 2: y is 'two', it must be a number of pixels"),
+        ("path,x,y\na,nan,2\n", "line 2: x is 'nan', it must be a number of pixels"),
+        ("path,x,y\na,1,\n", "line 2: y is '', it must be a number of pixels"),
+        ("path,x,y\na,1,2\nb,,\n", "line 3 holds neither a box nor a point"),
+        ("path,x0,y0,x1,y1,x,y\na,1,2,3,4,5,6\n", "line 2 holds a box and a point: fill either"),
+        ("path,x0,y0,x1,y1\na,5,2,3,4\n", "line 2: x1 is 3 and not greater than 5: a box is its left, top, right"),
+        ("path,x0,y0,x1,y1\na,1,2,3,2\n", "line 2: y1 is 2 and not greater than 2"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(FoveateError, match=message):
+        read_regions(written(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,x,y\ntwo,1,2\n", "line 2: 'two' may be lesion/two.png or other/two.png: write it with its folder"),
+        ("path,x,y\nfour.png,1,2\n", "line 2: d has no image 'four.png': name it as in manifest.csv, such as lesion/o"),
+        ("path,x,y\none,12.5,2\n", "line 2: 12.5 lies outside one, which is 12 x 6 pixels"),
+        ("path,x0,y0,x1,y1\none,1,2,3,7\n", "line 2: 7 lies outside one"),
+        ("path,x,y\none,-1,2\n", "line 2: -1 lies outside one"),
+    ],
+)
+def test_what_does_not_fit_the_images_is_named(tmp_path: Path, text: str, message: str) -> None:
+    folder = build(tmp_path / "out", {}, size=(12, 6))
+    with pytest.raises(FoveateError, match=message):
+        adopt(folder, SUBJECT, written(tmp_path, text))
+    assert not (folder.data(SUBJECT) / "regions.csv").exists()
+
+
+def test_images_are_found_by_path_name_and_case(tmp_path: Path) -> None:
+    folder = build(tmp_path / "out", {}, size=(12, 6))
+    table = "path,x,y\nlesion/one.png,1,1\none,2,1\nlesion\\two,3,1\n3.png,4,1\nc,5,1\n"
+    kept = adopt(folder, SUBJECT, written(tmp_path, table))
+    assert [line.split(",")[0] for line in kept.read_text().splitlines()[1:]] == ["a", "a", "b", "d", "c"]
+
+
+def test_regions_lie_on_the_square(tmp_path: Path) -> None:
+    folder = build(tmp_path / "out", {}, size=(16, 8), fit="pad")  # 8 x 4 on the square, two rows of black above
+    adopt(folder, SUBJECT, written(tmp_path, "case,x0,y0,x1,y1\na,0,0,4,4\n"))
+    regions = Regions(folder, SUBJECT)
+    assert regions.marks("a")
+    assert not regions.marks("b")
+    assert np.argwhere(regions.of("a").mask).tolist() == [[2, 0], [2, 1], [3, 0], [3, 1]]
+    with pytest.raises(KeyError):
+        regions.of("b")
