@@ -28,7 +28,7 @@ from foveate.evaluation.study import TABLES, evaluate_study
 from foveate.execution import local, worker
 from foveate.execution.plan import decoded, work
 from foveate.execution.wish import Shown, Wish
-from foveate.explanation.localisation import adopt, read_regions
+from foveate.explanation.localisation import REGIONS, adopt, read_regions
 from foveate.models import model_of, read_weights
 from foveate.runs import Run, StudyFolder
 from foveate.training import acceleration
@@ -155,11 +155,14 @@ def prepare_data(folder: StudyFolder, progress: Progress) -> None:
         for warning in source.warnings:
             progress.note(f"{subject.name}: {warning}")
         prepare(folder, subject, source, lambda count: progress.advance(decoded(count)))
-        regions = folder.study.datasets[subject.dataset].regions
-        if regions:
-            adopt(folder, subject, Path(regions))
         for warning in runs.read_json(folder.data(subject) / "audit.json")["mask_warnings"]:
             progress.note(f"{subject.name}: {warning}")
+    for subject in subjects:
+        regions = folder.study.datasets[subject.dataset].regions
+        if regions and not (folder.data(subject) / REGIONS).is_file():
+            facts = folder.data(subject) / "audit.json"
+            marked = adopt(folder, subject, Path(regions))
+            runs.write_json(facts, runs.read_json(facts) | {"regions": marked})
     for name in dict.fromkeys(subject.dataset for subject in subjects):
         unaudited = [own for own in subjects if own.dataset == name and needs_audit(folder, own)]
         if unaudited:

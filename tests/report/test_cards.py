@@ -106,7 +106,7 @@ def test_how_to_load(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     folder = synthetic.build(tmp_path / "out", images=20, repeats=2, masks=False)
-    assert "no lesion masks were given" in model_card(folder, MRI, "resnet18+se")
+    assert "no lesions were marked" in model_card(folder, MRI, "resnet18+se")
     for name in ("tests", "comparison"):
         (folder.path / f"{name}.csv").unlink()
     file = folder.path / "results.csv"

@@ -135,7 +135,7 @@ def test_heat_maps_are_validated_where_there_are_masks(whole: StudyFolder, parti
     assert items_of(whole)[RIGHT_PLACE].evidence == ("localisation.csv",)
     without = items_of(partial)[RIGHT_PLACE]
     assert without.status == "needs the author"
-    assert "no lesion masks were given for mri@paper and mri@clean" in without.note
+    assert "no lesions were marked in mri@paper and mri@clean" in without.note
 
 
 def test_parts_are_disjoint_by_patient_only_where_that_is_known(tmp_path: Path) -> None:

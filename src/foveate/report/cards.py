@@ -212,8 +212,8 @@ class _Card:
         if own is None:
             why = (
                 "localisation-summary.csv has no row of this model"
-                if self.audit.get("masks")
-                else "no lesion masks were given"
+                if self.audit.get("masks") or self.audit.get("regions")
+                else "no lesions were marked"
             )
             return [f"{made} Where they lie was not scored: {why}."]
         scored = f"Scored on {words.amount(own.images, 'image')} with a marked lesion ({own.blank} maps blank)"

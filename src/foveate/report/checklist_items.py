@@ -176,8 +176,8 @@ def _evaluation(d: Draft) -> None:
            d.of_runs("heatmaps.npz"), d.gap)
     located = tables.read_localisation(d.folder)
     without = [s.name for s in d.subjects if tables.of_subject(located, s).empty]
-    bare = [subject.name for subject, audit in d.audits.items() if not audit.get("masks")]
-    why = f"no lesion masks were given for {words.listed(bare)}" if bare else "foveate explain has not scored them"
+    bare = [subject.name for subject, audit in d.audits.items() if not audit.get("masks") and not audit.get("regions")]
+    why = f"no lesions were marked in {words.listed(bare)}" if bare else "foveate explain has not scored them"
     d.show("Explanations: whether they are right", "C", "Scored on lesion masks, beside chance and a central blob.",
            [d.folder.path / "localisation.csv"], f"Heat-maps were not all scored ({why}): say so.", where=not without)
     several = " Its split policies side by side show what copies change." if len(d.study.policies) > 1 else ""

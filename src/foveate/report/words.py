@@ -188,6 +188,8 @@ def data_facts(audit: Mapping[str, Any]) -> list[str]:
         facts.append(f"{amount(audit['ignored_files'], 'other file')} in the folder ignored.")
     if audit.get("masks"):
         facts.append(f"{amount(audit['masks'], 'image')} with a mask of the lesion.")
+    if audit.get("regions"):
+        facts.append(f"{amount(audit['regions'], 'image')} with boxes or points on the lesion.")
     return [sentence(fact) for fact in facts]
 
 

@@ -69,7 +69,8 @@ def test_what_does_not_fit_the_images_is_named(tmp_path: Path, text: str, messag
 def test_images_are_found_by_path_name_and_case(tmp_path: Path) -> None:
     folder = build(tmp_path / "out", {}, size=(12, 6))
     table = "path,x,y\nlesion/one.png,1,1\none,2,1\nlesion\\two,3,1\n3.png,4,1\nc,5,1\n"
-    kept = adopt(folder, SUBJECT, written(tmp_path, table))
+    assert adopt(folder, SUBJECT, written(tmp_path, table)) == 4
+    kept = folder.data(SUBJECT) / "regions.csv"
     assert [line.split(",")[0] for line in kept.read_text().splitlines()[1:]] == ["a", "a", "b", "d", "c"]
 
 

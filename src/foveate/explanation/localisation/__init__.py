@@ -11,6 +11,7 @@ from foveate.explanation.localisation.overlap import Laid
 from foveate.explanation.localisation.pointing import hit_rate, hit_rate_of_people, pointing_game
 from foveate.explanation.localisation.priors import CENTRE_PRIOR, MEAN_MAP, PRIORS, centre_prior
 from foveate.explanation.localisation.ranking import pixel_auprc, pixel_auroc, rank_accuracy
+from foveate.explanation.localisation.region_table import FILE as REGIONS
 from foveate.explanation.localisation.region_table import adopt, read_regions
 from foveate.explanation.localisation.regions import Region
 from foveate.explanation.localisation.shapes import iou_matched, iou_otsu, iou_top
@@ -22,6 +23,7 @@ __all__ = [
     "MEAN_MAP",
     "METRICS",
     "PRIORS",
+    "REGIONS",
     "Laid",
     "Metric",
     "Region",

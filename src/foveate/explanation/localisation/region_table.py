@@ -86,10 +86,11 @@ def _number(written: str, column: str, where: str) -> float:
     return value
 
 
-def adopt(folder: StudyFolder, subject: Subject, file: Path) -> Path:
+def adopt(folder: StudyFolder, subject: Subject, file: Path) -> int:
     """Read a table of boxes and points, and keep those of a data set's images as data/<data set>/regions.csv.
 
     An image is named by its path as in manifest.csv, without folder or ending where that is clear, or by its case.
+    Returns how many images are marked.
     Raises FoveateError as `read_regions`, and for an image that the data set lacks or a place outside its image.
     """
     manifest = pd.read_csv(folder.data(subject) / "manifest.csv", dtype=str, keep_default_na=False)
@@ -109,7 +110,7 @@ def adopt(folder: StudyFolder, subject: Subject, file: Path) -> Path:
         rows.append({"case": case, "width": width, "height": height, **dict(zip(columns, marked.place, strict=True))})
     kept = folder.data(subject) / FILE
     runs.write_text(kept, pd.DataFrame(rows, columns=["case", "width", "height", *BOX, *POINT]).to_csv(index=False))
-    return kept
+    return len({row["case"] for row in rows})
 
 
 def _finder(paths: dict[str, str], subject: Subject) -> Callable[[Marked], str]:
