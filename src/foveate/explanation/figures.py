@@ -195,7 +195,7 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
 
 
 def _drawings(
-    folder: StudyFolder, subject: Subject, rules: Sequence[str], scale: str, variant: str, cases: Sequence[str]
+    folder: StudyFolder, subject: Subject, rules: Sequence[str], scale: str, variant: str, cases: Sequence[str] = ()
 ) -> dict[str, Callable[[], Figure]]:
     drawings: dict[str, Callable[[], Figure]] = {}
     for rule in rules:
