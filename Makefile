@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN = .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# A file's tests stay together: they share what is slow to make.
+TEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test check bench clean
 
@@ -9,9 +11,9 @@ demo: .venv/user
 	$(BIN)/foveate run demo
 
 test: .venv/dev
-	$(BIN)/python -m pytest
+	$(TEST)
 	if [ "$$CI" = true ] || $(BIN)/python -m tests.reading.site.hosting; then \
-	  FOVEATE_TEST_DATABASE=postgresql $(BIN)/python -m pytest -q tests/reading/site; fi
+	  FOVEATE_TEST_DATABASE=postgresql $(TEST) -q tests/reading/site; fi
 
 check: .venv/dev
 	$(BIN)/ruff check .

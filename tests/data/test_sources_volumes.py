@@ -19,13 +19,12 @@ from tests.data.test_prepare import prepared, study_of  # noqa: E402
 
 
 def dicom(path: Path, patient: str, burned: str = "", number: int = 0) -> None:
-    """A copy of pydicom's own small CT under another patient, with a mark in its pixels."""
+    """A copy of pydicom's own small CT under another patient, moved, so that it is another picture."""
     facts = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
     facts.PatientID, facts.PatientName = patient, "Doe^Jane"
     if burned:
         facts.BurnedInAnnotation = burned
-    pixels = facts.pixel_array.copy()
-    pixels[number % 100 : number % 100 + 8, :20] = 2000
+    pixels = np.roll(facts.pixel_array, (37 * number, 53 * number), (0, 1))
     facts.PixelData = pixels.tobytes()
     path.parent.mkdir(parents=True, exist_ok=True)
     facts.save_as(path)

@@ -156,6 +156,9 @@ def test_differences_and_blank_maps_in_words() -> None:
         "p = 0.040 after Holm)."
     )
     assert localisation_words.against_baseline(rows[:1], 0.95) == ""
+    single = replace(rows[1].scores["energy"], method="paired t over cases; one run a model, so these networks only")
+    lone = [rows[0], replace(rows[1], scores={**rows[1].scores, "energy": single})]
+    assert "these trained networks, not of the models" in localisation_words.against_baseline(lone, 0.95)
     assert "(3 of ResNet-18)" in localisation_words.localisation_meaning(rows)
     assert METHOD in localisation_words.differences_meaning(rows)
 

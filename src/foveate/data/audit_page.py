@@ -29,14 +29,14 @@ def write_audit(audit: Audit, out: Path, name: str = "") -> Path:
 
     `name` is what the page calls the data set [default: the name of its folder].
     """
-    page = render(audit, name)
+    page = render(audit, name, with_json=True)
     runs.write_json(out / "audit.json", audit_json.as_json(audit))
     runs.write_text(out / "index.html", page)
     return out / "index.html"
 
 
-def render(audit: Audit, name: str = "") -> str:
-    """The page, as `write_audit` writes it."""
+def render(audit: Audit, name: str = "", with_json: bool = False) -> str:
+    """The page, as `write_audit` writes it; `with_json`: an audit.json beside it lists all files."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -44,7 +44,7 @@ def render(audit: Audit, name: str = "") -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template("audit.html.j2").render(_page(audit, name))
+    page = environment.get_template("audit.html.j2").render(_page(audit, name), with_json=with_json)
     return page.replace(" %", "\u00a0%").replace(" × ", "\u00a0×\u00a0")  # no line ends within these
 
 

@@ -42,8 +42,9 @@ def grouped_hold_out(labels: Sequence[str], groups: Sequence[str], fraction: flo
         count = len({group for group, name in zip(own, labels, strict=True) if name == label})
         if count < folds:
             raise FoveateError(
-                f"the class {label} has images of {count} patients only: a split by patient into 1 part of {folds} "
-                f"needs at least {folds}. Use --policy paper to split by image."
+                f"the class {label} has images of {count} patients only (pictures that are nearly identical count as "
+                f"one): a split by patient into 1 part of {folds} needs at least {folds}. --policy paper splits by "
+                "image."
             )
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed % 2**32)
     _, validation = next(iter(splitter.split(np.zeros(len(own)), np.asarray(labels), np.asarray(own))))

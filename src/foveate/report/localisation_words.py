@@ -56,7 +56,10 @@ def against_baseline(rows: Sequence[Localisation], confidence: float) -> str:
     if not said:
         return ""
     what = f"{SHOWN[metric][0]}" + (" in the lesion" if metric == "energy" else "")
-    return f"{what} less that of {rows[0].title}: {listed(said)}."
+    text = f"{what} less that of {rows[0].title}: {listed(said)}."
+    if any("one run a model" in row.scores[metric].method for row in rows[1:]):
+        text += " This speaks of these trained networks, not of the models: one run a model is too few."
+    return text
 
 
 def localisation_meaning(rows: Sequence[Localisation]) -> str:
