@@ -219,7 +219,7 @@ def explain_more(folder: StudyFolder, wish: Wish, device: torch.device, progress
     if wish.shown != Shown():
         progress.announce("making heat-maps")
         progress.start(images, 0)
-        variant = explaining.make_maps(folder, evaluated, wish.shown, device, progress.advance)
+        variant = explaining.make_maps(folder, evaluated, wish.shown, device, progress.advance, progress.note)
         progress.announce("scoring and drawing heat-maps")
         if variant:
             explaining.score(folder, variant)

@@ -107,6 +107,12 @@ def test_faithfulness_and_sanity_stand_in_the_report(folder: StudyFolder) -> Non
     assert "Not measured here" not in page
 
 
+def test_models_without_attention_are_left_out(folder: StudyFolder) -> None:
+    assert call(folder, ("attention",)) == 0
+    assert not (folder.run(runs.grid(folder.study)[0]) / "heatmaps-attention.npz").exists()
+    assert set(table(folder, "localisation-attention")["model"]) == {"resnet18+cbam", "centre_prior", "mean_map"}
+
+
 def test_attention_maps(folder: StudyFolder) -> None:
     assert call(folder, wish=Wish(attention=True)) == 0
     assert (folder.figures / "mri-attention-resnet18+cbam.png").is_file()

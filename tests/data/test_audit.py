@@ -192,7 +192,9 @@ def test_masks(clean: Path, tmp_path: Path) -> None:
     assert audit.masks.images == 3
     assert audit.masks.empty == ["train/sick/2.png"]
     assert audit.masks.unusable == [("train/sick/3.png", "is 20 x 20 pixels, the image 200 x 180")]
-    assert "! 1 of 3 masks cannot be used." in sentences(audit)
+    said = sentences(audit)
+    assert "! 1 of 3 masks cannot be used: that of train/sick/3.png is 20 x 20 pixels, the image 200 x 180." in said
+    assert "! 1 of 3 masks is empty: that of train/sick/2.png." in said
     assert audit_words.concerns(audit) == ["1 mask that cannot be used"]
 
 

@@ -204,3 +204,20 @@ def test_a_map_that_is_positive_only_in_the_black_edges_is_blank(folder: StudyFo
     sizes(folder, 400, 100, "pad")  # shown from 3/8 to 5/8 of the square
     for column in content(folder).columns:
         assert all(cell.blank for cell in column.cells.values())
+
+
+def test_boxes_are_outlined_where_there_is_no_mask(tmp_path: Path) -> None:
+    folder = synthetic.build(tmp_path / "out", repeats=1, images=24, masks=False)
+    (subject,) = runs.subjects(folder.study)
+    content = panel(folder, subject)
+    assert content is not None
+    assert not any(len(column.contour) for column in content.columns)
+    case = content.columns[-1].case
+    table = f"case,width,height,x0,y0,x1,y1,x,y\n{case},64,64,10,20,30,40,,\n"
+    (folder.data(subject) / "regions.csv").write_text(table, encoding="utf-8")
+    content = panel(folder, subject)
+    assert content is not None
+    (marked,) = (column for column in content.columns if len(column.contour))
+    assert marked.case == case
+    assert len(marked.contour) == 80  # around 20 x 20 pixels
+    assert "the border of the marked lesion" in content.caption

@@ -43,7 +43,7 @@ def test_trainings_that_differ_as_much_as_models_are_said_to() -> None:
     alike = "a difference between two single maps is not a difference between two models"
     said = agreement_words(agreement(0.61, 0.60))
     assert "two trainings of one model: 0.61 for ResNet-18; 0.61 for ResNet-18 + SE." in said
-    assert "Between two models it is 0.60." in said
+    assert "Between two models, the maps of one image correlate 0.60." in said
     assert "Maps of different images correlate 0.10 already" in said
     assert alike in said
     assert alike not in agreement_words(agreement(0.8, 0.6))

@@ -209,9 +209,16 @@ def _unusable(audit: Audit) -> list[Headline]:
             first = audit.found.images[rows[0]].path
             text = f"{amount(len(rows), 'image')} {are} {what}: {first}"
             lines.append(Headline(text + _more(len(rows) - 1), what.startswith("one")))
-    for entries, what in ((audit.masks.unusable, "cannot be used"), (audit.masks.empty, "are empty")):
-        if entries:
-            lines.append(Headline(f"{len(entries):,} of {amount(audit.masks.images, 'mask')} {what}.", True))
+    whole = amount(audit.masks.images, "mask")
+    if audit.masks.unusable:
+        (path, reason), count = audit.masks.unusable[0], len(audit.masks.unusable)
+        text = f"{count:,} of {whole} cannot be used: that of {path} {reason}"
+        lines.append(Headline(text + _more(count - 1), True))
+    if audit.masks.empty:
+        count, are = len(audit.masks.empty), "is" if len(audit.masks.empty) == 1 else "are"
+        lines.append(
+            Headline(f"{count:,} of {whole} {are} empty: that of {audit.masks.empty[0]}" + _more(count - 1), True)
+        )
     return lines
 
 

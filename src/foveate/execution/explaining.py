@@ -11,7 +11,7 @@ import torch
 from foveate import runs
 from foveate.data.batches import Batches
 from foveate.data.prepare import pack_of, split_file
-from foveate.errors import FoveateError
+from foveate.errors import FoveateError, UsageError
 from foveate.evaluation.localisation_summary import summarise
 from foveate.execution.wish import Shown
 from foveate.explanation import attention_figures, attention_maps, charts, figures, heatmaps, trust_charts
@@ -37,18 +37,33 @@ def table_file(folder: StudyFolder, name: str, variant: str = "") -> Path:
 
 
 def make_maps(
-    folder: StudyFolder, evaluated: Sequence[Run], shown: Shown, device: torch.device, advance: Advance
+    folder: StudyFolder,
+    evaluated: Sequence[Run],
+    shown: Shown,
+    device: torch.device,
+    advance: Advance,
+    note: Callable[[str], None],
 ) -> str:
     """Make sure that all runs have the maps of a method, tap and target; the name of that variant.
 
-    Raises UsageError for what is not known, FoveateError for a run without weights.
+    Models that have none, as a plain one has no attention maps, are left out and noted. Raises UsageError where no
+    model has them, FoveateError for a run without weights.
     """
     if (shown.method, shown.tap, shown.target) == (heatmaps.GRAD_CAM, heatmaps.POOLING, heatmaps.TRUTH):
         return ""
-    file = ""
+    file, refused = "", dict[str, UsageError]()
     for run in evaluated:
-        made = maps_of_run(folder, run, shown.method, shown.tap, shown.target, device=device, advance=advance)
-        file = made.name
+        if run.model in refused:
+            continue
+        try:
+            made = maps_of_run(folder, run, shown.method, shown.tap, shown.target, device=device, advance=advance)
+            file = made.name
+        except UsageError as error:
+            refused[run.model] = error
+    if not file:
+        raise next(iter(refused.values()))
+    for model, reason in refused.items():
+        note(f"left out: {model}: {reason}")
     return file.removeprefix("heatmaps-").removesuffix(".npz")
 
 

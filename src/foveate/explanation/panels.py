@@ -14,6 +14,7 @@ from foveate.errors import UsageError
 from foveate.explanation import captions, charts, heatmaps, selection
 from foveate.explanation.geometry import Geometry, geometry, original_sizes
 from foveate.explanation.heatmaps import Heatmaps
+from foveate.explanation.localisation.region_table import Regions
 from foveate.explanation.overlays import greyed, lesion_contour, overlay
 from foveate.explanation.selection import Candidates
 from foveate.runs import Run, StudyFolder, Subject
@@ -93,7 +94,7 @@ def panel(
     if not words:
         words = selection.RULES[rule].words.format(quality=quality, seed=folder.study.seed)
         words += ", by the Grad-CAM maps" if variant and rule != "random" else ""
-    notes = " The cyan line is the border of the lesion’s mask." if any(len(of.contour) for of in columns) else ""
+    notes = " The cyan line is the border of the marked lesion." if any(len(of.contour) for of in columns) else ""
     if any(len(set(sizes.get(case, ()))) == 2 for case in cases):
         notes += captions.FITS[candidates.pack.index.fit]
     text = captions.caption(first, scale, words, repeat, notes)
@@ -124,7 +125,8 @@ def read_candidates(folder: StudyFolder, subject: Subject, repeat: int = 1, vari
     again = (repeat,) if repeat > 1 else ()  # an order of their own for further repeats, whose splits may differ
     seed = runs.derive_seed(folder.study.seed, subject.dataset, subject.policy, "figure", *again)
     pack = Pack(folder.data(subject) / "pack")
-    return Candidates(pack, {model: ranked[model] for model in models}, {model: shown[model] for model in models}, seed)
+    kept, drawn = ({model: maps[model] for model in models} for maps in (ranked, shown))
+    return Candidates(pack, kept, drawn, seed, Regions(folder, subject))
 
 
 def read_maps(folder: StudyFolder, subject: Subject, repeat: int = 1, variant: str = "") -> dict[str, Heatmaps]:
@@ -143,7 +145,7 @@ def geometry_of(pack: Pack, case: str, sizes: Mapping[str, tuple[int, int]]) -> 
 def _column(candidates: Candidates, case: str, sizes: Mapping[str, tuple[int, int]], scale: str) -> Column:
     pack, classes = candidates.pack, candidates.pack.index.classes
     own, truth = geometry_of(pack, case, sizes), pack.index.labels[pack.row[case]]
-    image, mask = own.picture(pack.image(case)), pack.mask(case)
+    image, mask = own.picture(pack.image(case)), candidates.marked(case)
     contour = np.empty((0, 2, 2)) if mask is None else own.points(lesion_contour(mask))
     heats = {
         model: own.enlarge(np.maximum(of.raw[selection.rows_of(of)[case]], 0)) for model, of in candidates.shown.items()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from foveate.data.pack import Pack
 from foveate.explanation import heatmaps
 from foveate.explanation.heatmaps import Heatmaps
+from foveate.explanation.localisation.region_table import Regions
 
 _DIGITS = 6  # maps are float32: what is behind that is rounding, and must not break a tie
 
@@ -24,6 +25,7 @@ class Candidates:
     maps: Mapping[str, Heatmaps]  # by model: what the rules rank
     shown: Mapping[str, Heatmaps]  # the same, or another method's: only images that have these too
     seed: int  # of the draw
+    regions: Regions | None = None  # with boxes and points beside the pack's masks
 
     @cached_property
     def rows(self) -> dict[str, dict[str, int]]:
@@ -42,7 +44,13 @@ class Candidates:
 
     @cached_property
     def has_mask(self) -> list[bool]:
-        return [case in self.pack.index.masks for case in self.cases]
+        return [self.marked(case) is not None for case in self.cases]
+
+    def marked(self, case: str) -> NDArray[np.bool_] | None:
+        """(side, side) where the lesion is, by mask, boxes or points; None where nothing is marked."""
+        if self.regions is None:
+            return self.pack.mask(case)
+        return self.regions.of(case).mask if self.regions.marks(case) else None
 
     @property
     def quality_words(self) -> str:
@@ -68,7 +76,7 @@ class Candidates:
         whole = np.outer(down.sum(0), across.sum(0))
         shares = np.full(len(self.cases), np.nan)
         for row, case in enumerate(self.cases):
-            mask = self.pack.mask(case)
+            mask = self.marked(case)
             if mask is not None:
                 total = float((positive[row] * whole).sum())
                 shares[row] = float((positive[row] * (down.T @ mask @ across)).sum()) / total if total > 0 else 0.0
@@ -170,7 +178,7 @@ _TIES = ", ties in the order of the case numbers"
 RULES: dict[str, Rule] = {
     "random": Rule(
         _random,
-        "the classes in turn, cases with a lesion mask first, otherwise in an order drawn with the study’s seed "
+        "the classes in turn, cases with a marked lesion first, otherwise in an order drawn with the study’s seed "
         "({seed})",
         "drawn by the study’s seed",
     ),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+from urllib.parse import unquote
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -26,6 +27,7 @@ FAITHFULNESS = {  # in faithfulness-summary.csv -> here
 }
 CONTROLS = {"control_random": "Random order", "control_centre": "From the centre outwards"}
 Rows = list[list[tuple[str, str]]]
+_TESTED = 3  # measures whose differences fit into one table; the others are in the file
 _CLEAR = 0.05  # of a mean correlation; a smaller lead is none
 
 
@@ -79,7 +81,7 @@ def agreement_words(table: pd.DataFrame) -> str:
     if len(models):
         low, high = models["correlation"].min(), models["correlation"].max()
         span = decimals(low) if len(models) == 1 else f"{decimals(low)} to {decimals(high)}"
-        said.append(f"Between two models it is {span}.")
+        said.append(f"Between two models, the maps of one image correlate {span}.")
     others = own["other_cases"].mean()
     if others == others:
         said.append(
@@ -105,7 +107,7 @@ def faithfulness_tables(means: pd.DataFrame, models: Sequence[str]) -> list[dict
         controls = [fmean(found[model, metric][column] for model in there) for metric in metrics]
         values.append([(title, ""), *((decimals(value, 3), "number") for value in controls)])
     differences: Rows = [
-        [(model_title(model), ""), *((_interval(found[model, metric]), "number") for metric in metrics)]
+        [(model_title(model), ""), *((_interval(found[model, metric]), "number") for metric in metrics[:_TESTED])]
         for model in there[1:]
     ]
     head = [("Model", ""), *((FAITHFULNESS[metric], "number") for metric in metrics)]
@@ -120,8 +122,8 @@ def faithfulness_tables(means: pd.DataFrame, models: Sequence[str]) -> list[dict
     }
     against = {
         "title": f"Faithfulness, difference to {model_title(models[0])}",
-        "note": "With the interval for new runs and new images.",
-        "columns": head,
+        "note": "With its interval.",
+        "columns": head[: _TESTED + 1],
         "rows": differences,
     }
     return [shown, against] if differences else [shown]
@@ -193,4 +195,4 @@ def variant_title(variant: str) -> str:
         return METHODS["grad_cam"]
     method, _, target = variant.partition("-")
     method, _, tap = method.partition("@")
-    return ", ".join(part for part in (METHODS.get(method, method), tap, target) if part)
+    return ", ".join(part for part in (METHODS.get(method, method), tap, unquote(target)) if part)

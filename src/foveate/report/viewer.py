@@ -134,7 +134,7 @@ def _image(candidates: Candidates, case: str, sizes: Mapping[str, tuple[int, int
     """One image, its shape as in `geometry.Geometry`, its lesion's border, and what the models say."""
     pack, classes = candidates.pack, candidates.pack.index.classes
     own, truth = panels.geometry_of(pack, case, sizes), pack.index.labels[pack.row[case]]
-    mask, across, down = pack.mask(case), own.side / own.columns, own.side / own.rows
+    mask, across, down = candidates.marked(case), own.side / own.columns, own.side / own.rows
     says = []
     for model, maps in candidates.maps.items():
         share = selection.softmax(maps.logits[candidates.rows[model][case]])

@@ -176,6 +176,9 @@ def data_facts(audit: Mapping[str, Any]) -> list[str]:
         facts.append(
             f"{pictures} in both parts, identical or nearly so: these validation images were seen in training."
         )
+    elif near.get("clusters"):
+        pictures = amount(near["clusters"], "picture stands", "pictures stand")
+        facts.append(f"{pictures} among them more than once, identical or nearly so, and always in one part.")
     facts += (audit.get("findings") or {}).get("sentences", [])
     patients = audit.get("patients")
     known = f"Images of {amount(patients, 'patient')}." if patients else "The patients are not known."

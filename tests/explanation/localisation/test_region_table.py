@@ -83,3 +83,8 @@ def test_regions_lie_on_the_square(tmp_path: Path) -> None:
     assert np.argwhere(regions.of("a").mask).tolist() == [[2, 0], [2, 1], [3, 0], [3, 1]]
     with pytest.raises(KeyError):
         regions.of("b")
+
+
+def test_shares_of_the_image_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FoveateError, match="must be pixels, not shares of the image"):
+        read_regions(written(tmp_path, "path,x0,y0,x1,y1\none,0.1,0.2,0.4,1\ntwo,0,0,1,1\n"))

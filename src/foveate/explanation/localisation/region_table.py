@@ -52,6 +52,8 @@ def read_regions(file: Path) -> list[Marked]:
     found = [_marked(table, row, name, kinds) for row in range(len(table.rows))]
     if not found:
         raise FoveateError(f"{file} has no rows: it needs one for each box or point.")
+    if all(value <= 1 for marked in found for value in marked.place):
+        raise FoveateError(f"{file}: all places lie between 0 and 1: they must be pixels, not shares of the image.")
     return found
 
 
