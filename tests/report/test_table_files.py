@@ -40,9 +40,8 @@ def test_files_of_a_study_with_two_policies(tmp_path: Path) -> None:
     folder = synthetic.build(tmp_path / "out", policies=("paper", "clean"), repeats=2, images=20)
     names = sorted(path.name for path in table_files.write_all(folder))
     assert names == sorted(
-        f"mri@{policy}{kind}.{ending}"
-        for policy in ("paper", "clean")
-        for kind in ("", "-localisation")
+        f"{name}.{ending}"
+        for name in ("policies", "mri@paper", "mri@clean", "mri@paper-localisation", "mri@clean-localisation")
         for ending in ("csv", "md", "tex", "html")
     )
     written = pd.read_csv(folder.tables / "mri@clean.csv")

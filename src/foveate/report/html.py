@@ -23,7 +23,7 @@ from foveate.config.dataset import PHANTOM
 from foveate.explanation import figures, overlays
 from foveate.explanation.charts import model_title
 from foveate.reading.results import DatasetResults
-from foveate.report import detail_tables, reading_section, tables, verdict, viewer, words
+from foveate.report import detail_tables, policy_table, reading_section, tables, verdict, viewer, words
 from foveate.report.assumptions import assumptions, deviations
 from foveate.report.localisation_section import localisation_section
 from foveate.report.localisation_tables import read_summary
@@ -61,6 +61,7 @@ def _page(folder: StudyFolder) -> dict[str, Any]:
     comparison, tests = tables.read_comparison(folder), tables.read_tests(folder)
     rows = {subject: tables.auc_table(study, subject, results, comparison) for subject in subjects}
     located = {subject: localisation_section(folder, subject, summary) for subject in subjects}
+    policies = policy_table.policy_table(study, rows)
     readings = reading_section.readings(folder)
     absent, total = tables.missing_runs(study, results), len(runs.grid(study))
     one = subjects[0] if len(subjects) == 1 else None
@@ -82,6 +83,7 @@ def _page(folder: StudyFolder) -> dict[str, Any]:
             )
             for number, subject in enumerate(subjects, 1)
         ],
+        "policies": policy_table.shown(policies) if policies else None,
         "overall": overall_charts(folder, tests) if len(subjects) > 1 else {},
         "confidence": f"{100 * study.evaluation.confidence:g} %",
         "methods": methods_paragraph(folder),

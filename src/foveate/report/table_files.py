@@ -24,6 +24,7 @@ from foveate.report.localisation_tables import (
     read_summary,
     score_table,
 )
+from foveate.report.policy_table import policy_csv, policy_table
 from foveate.report.published import PUBLISHED
 from foveate.report.tables import (
     ModelResult,
@@ -41,16 +42,20 @@ from foveate.runs import StudyFolder
 def write_all(folder: StudyFolder) -> list[Path]:
     """Write OUT/tables/<data set>.csv, .md, .tex and .html; <data set>-localisation.* where there are masks;
 
+    policies.*, the policies side by side, where there are several;
     <data set>-readers.*, the paper's tables 2 and 4, where a reader study is unblinded.
     """
     study, results, comparison = folder.study, read_results(folder), read_comparison(folder)
     summary = read_summary(folder)
     readings = reading_section.readings(folder)
     texts: dict[str, str] = {}
-    for subject in runs.subjects(study):
+    every = {subject: auc_table(study, subject, results, comparison) for subject in runs.subjects(study)}
+    policies = policy_table(study, every)
+    if policies:
+        texts |= table_files("policies", _csv(policy_csv(policies)), policies)
+    for subject, rows in every.items():
         paper = PUBLISHED.get(study.datasets[subject.dataset].published or "")
         title = study.datasets[subject.dataset].title or subject.name
-        rows = auc_table(study, subject, results, comparison)
         display = auc_display(rows, _caption(title, rows), paper.number if paper else None, study.evaluation.confidence)
         texts |= table_files(subject.name, auc_csv(rows), display)
         located = localisation_table(study, subject, summary)
