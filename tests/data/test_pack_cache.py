@@ -14,8 +14,9 @@ from PIL import Image
 
 from foveate.config import Images
 from foveate.data import pack_cache
+from foveate.data.decoders import Decoded
 from foveate.data.pack_cache import Packed, packed
-from foveate.data.sources import read_source
+from foveate.data.sources import Source, SourceImage, open_image, read_source
 from foveate.errors import FoveateError
 from tests.conftest import MakeImages
 
@@ -83,9 +84,12 @@ def test_a_build_that_was_cut_off_is_gone_on_with(make_images: MakeImages, monke
     with pytest.raises(CutOffError):
         packed(read_source(images), SETTINGS, stop_at_seven)
     opened: list[str] = []
-    monkeypatch.setattr(
-        pack_cache, "open_image", lambda s, i, real=pack_cache.open_image: opened.append(i.path) or real(s, i)
-    )
+
+    def counted(source: Source, image: SourceImage) -> Decoded:
+        opened.append(image.path)
+        return open_image(source, image)
+
+    monkeypatch.setattr(pack_cache, "open_image", counted)
     told: list[int] = []
     again = packed(read_source(images), SETTINGS, told.append)
     assert len(opened) == 20 - 9  # three chunks were kept
