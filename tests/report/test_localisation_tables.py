@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
+from foveate import runs
 from foveate.evaluation.localisation_summary import SUMMARY_COLUMNS
 from foveate.report import localisation_words, table_files
 from foveate.report.html import write_report
@@ -187,11 +187,12 @@ def test_the_page_shows_models_priors_and_groups(whole: StudyFolder) -> None:
     assert sum("reference" in (tr.get("class") or "") for tr in page.named("tr")) == 3
 
 
-def test_the_page_names_masks_that_look_inverted(tmp_path: Path) -> None:
+def test_the_page_says_what_was_found_wrong_with_masks(tmp_path: Path) -> None:
     folder = synthetic.build(tmp_path / "out", repeats=1, images=20)
-    masks = folder.data(MRI) / "pack" / "masks.npy"
-    np.save(masks, ~np.load(masks))
-    assert "cover more than half of the image and its border" in Page(write_report(folder).read_text("utf-8")).text
+    file, warning = folder.data(MRI) / "audit.json", "3 of 10 masks cover more than half of the image and its border."
+    assert warning not in Page(write_report(folder).read_text("utf-8")).text
+    runs.write_json(file, runs.read_json(file) | {"mask_warnings": [warning]})
+    assert warning in Page(write_report(folder).read_text("utf-8")).text
 
 
 def test_without_a_summary_nothing_is_claimed(tmp_path: Path) -> None:
