@@ -17,12 +17,12 @@ from PIL import Image
 
 from foveate.cli import app
 from foveate.commands.predict import predict
+from foveate.explanation.geometry import on_original
 from foveate.explanation.overlays import greyed, overlay
 from foveate.inference import stream
 from foveate.inference.images import list_images
 from foveate.inference.model import open_model
 from foveate.inference.results import NOTICE
-from foveate.reading.render import on_original
 from tests.data.dicom_files import NAME, write
 from tests.inference.conftest import SmallStudy, small_study
 

@@ -195,6 +195,8 @@ def test_masks(clean: Path, tmp_path: Path) -> None:
     said = sentences(audit)
     assert "! 1 of 3 masks cannot be used: that of train/sick/3.png is 20 x 20 pixels, the image 200 x 180." in said
     assert "! 1 of 3 masks is empty: that of train/sick/2.png." in said
+    assert audit.masks.inverted == ["train/sick/1.png"]  # white all over
+    assert "! 1 of 3 masks covers more than half of the image and its border" in said
     assert audit_words.concerns(audit) == ["1 mask that cannot be used"]
 
 

@@ -26,7 +26,6 @@ from foveate.data.decoders import (
     quiet_pillow,
     robust_range,
     scale,
-    square,
 )
 
 
@@ -302,25 +301,3 @@ def test_as_channels() -> None:
     red = np.zeros((4, 4, 3), dtype=np.uint8)
     red[..., 0] = 255
     assert (as_channels(red, 1) == round(0.299 * 255)).all()
-
-
-def test_square() -> None:
-    wide = np.zeros((20, 40), dtype=np.uint8)
-    wide[:, 10:30] = 255
-    assert square(wide, 20, "crop").min() == 255
-    padded = square(wide, 40, "pad")
-    assert padded.shape == (40, 40)
-    assert padded[:10].max() == 0
-    assert padded[10:30, 15:25].min() == 255
-    assert padded[30:].max() == 0
-    stretched = square(wide, 20, "stretch")
-    assert stretched[:, 6:14].min() == 255
-    assert stretched[:, :4].max() == 0
-
-
-def test_square_is_antialiased() -> None:
-    stripes = np.zeros((64, 64), dtype=np.uint8)
-    stripes[:, ::2] = 255
-    small = square(stripes, 16, "stretch")
-    assert abs(int(small.mean()) - 127) <= 1
-    assert int(small.max()) - int(small.min()) < 20  # picking every fourth column would give 255 throughout

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from foveate.data.npy import GrowingArray, widened
+from foveate.data.npy import GrowingArray
 
 
 def rows(count: int, channels: int = 1) -> np.ndarray:
@@ -57,7 +57,7 @@ def test_grey_rows_become_colour(tmp_path: Path) -> None:
     with GrowingArray(tmp_path / "a.npy", (4, 4, 1), np.uint8) as array:
         for row in rows(3):
             array.append(row)
-        widened(array, 3)
+        array.widen(3)
         array.append(rows(1, 3)[0])
     whole = np.load(tmp_path / "a.npy")
     assert np.array_equal(whole, np.concatenate([rows(3).repeat(3, axis=-1), rows(1, 3)]))

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from foveate.config import Images
-from foveate.data import pack_cache
+from foveate.data import pack_cache, threads
 from foveate.data.decoders import Decoded
 from foveate.data.pack_cache import Packed, packed
 from foveate.data.sources import Source, SourceImage, open_image, read_source
@@ -67,7 +67,7 @@ def test_other_content_or_settings_make_another_pack(make_images: MakeImages) ->
 
 
 def test_a_build_that_was_cut_off_is_gone_on_with(make_images: MakeImages, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pack_cache, "_CHUNK", 3)
+    monkeypatch.setattr(threads, "CHUNK", 3)
     images = make_images(a=10, b=10)
     whole, _ = pack(images)
     expected, facts = np.array(whole.pixels), whole.facts
@@ -194,3 +194,15 @@ def test_a_pack_holds_no_name(make_images: MakeImages, cache: Path) -> None:
     for path in cache.rglob("*"):
         assert "Jane" not in path.name
         assert not path.is_file() or b"Jane" not in path.read_bytes()
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(make_images: MakeImages, cache: Path) -> None:
+    images = make_images(a=5, b=5)
+
+    def touch(count: int) -> None:
+        if count:
+            Image.new("L", (40, 40), 7).save(images / "b/3.png")
+
+    with pytest.raises(FoveateError, match=r"a file in .*images was changed while it was read: start again"):
+        packed(read_source(images), SETTINGS, touch)
+    assert not [path for path in cache.iterdir() if path.is_dir()]

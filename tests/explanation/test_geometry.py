@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
-from foveate.data.decoders import square
+from foveate.data.fit import square
 from foveate.explanation import heatmaps
-from foveate.explanation.geometry import Geometry, geometry, original_sizes
-from foveate.reading.render import on_original
+from foveate.explanation.geometry import Geometry, geometry, on_original, original_sizes
 
 SQUARE = np.arange(16, dtype=np.uint8).reshape(4, 4)[..., None].repeat(3, axis=2)
 
@@ -94,3 +94,84 @@ def test_sizes_are_those_of_the_manifest(tmp_path: Path) -> None:
     assert original_sizes(file) == {}
     file.write_text("case,path,width,height\n0000000000000012,a.png,640,480\n12e4,b.png,30,50\n")
     assert original_sizes(file) == {"0000000000000012": (640, 480), "12e4": (30, 50)}
+
+
+def hot_corner() -> np.ndarray:
+    """One positive value in the upper left of a 4 x 4 map, negative ones elsewhere."""
+    raw = np.full((4, 4), -5, dtype=np.float32)
+    raw[0, 0] = 3
+    return raw
+
+
+def test_stretch_is_enlarging_alone() -> None:
+    raw = np.random.default_rng(0).normal(size=(7, 7)).astype(np.float32)
+    assert np.allclose(on_original(raw, 90, 60, 224, "stretch"), heatmaps.heat(raw, 90, 60))
+    for fit in ("pad", "crop"):
+        assert np.allclose(on_original(raw, 64, 64, 224, fit), heatmaps.heat(raw, 64, 64))
+
+
+def test_stretch_by_hand() -> None:
+    found = on_original(np.array([[4.0, -1.0]]), 2, 4, 64, "stretch")  # centres at 1/8, 3/8, 5/8, 7/8 of the width
+    assert np.allclose(found, [[1, 0.75, 0.25, 0]] * 2)
+
+
+def test_pad_by_hand() -> None:
+    # 8 wide, 4 high: the image lies in rows 16 to 48 of a square of 64, which are rows 1 and 2 of a map of 4.
+    raw = np.array([[9.0] * 4, [2.0] * 4, [1.0] * 4, [9.0] * 4])
+    found = on_original(raw, 4, 8, 64, "pad")
+    assert np.allclose(found, np.array([3.75, 1.75, 1.25, 3.0])[:, None].repeat(8, axis=1) / 3.75)
+
+
+def test_crop_by_hand() -> None:
+    # 8 wide, 4 high: the network saw columns 2 to 6 alone.
+    found = on_original(np.array([[4.0, -1.0]]), 4, 8, 64, "crop")
+    assert np.allclose(found, [[0, 0, 1, 0.75, 0.25, 0, 0, 0]] * 4)
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 100), (100, 40), (60, 64), (50, 50)])
+@pytest.mark.parametrize("corner", [(0, 0), (0, -1), (-1, 0), (-1, -1)])
+def test_one_hot_corner_lands_where_it_is_in_the_original(height: int, width: int, corner: tuple[int, int]) -> None:
+    flips = tuple(axis for axis in (0, 1) if corner[axis])
+    raw = np.flip(hot_corner(), flips)
+    short = min(height, width)
+    stretched = on_original(raw, height, width, 32, "stretch")
+    assert stretched[corner] == stretched.max() == 1
+    cropped = on_original(raw, height, width, 32, "crop")
+    top, left = (height - short) // 2, (width - short) // 2  # of what the network saw
+    seen = cropped[top : top + short, left : left + short]
+    assert seen[corner] == 1
+    assert cropped.sum() == seen.sum()
+
+
+def test_crop_of_an_odd_rest_is_even_on_both_sides() -> None:
+    found = on_original(np.ones((4, 4)), 61, 64, 32, "crop")  # one column and a half are cut off on each side
+    assert found[0].tolist() == [0] + [1] * 62 + [0]
+
+
+@pytest.mark.parametrize("fit", ["stretch", "pad", "crop"])
+@pytest.mark.parametrize(("height", "width"), [(48, 120), (120, 48), (33, 90), (64, 63)])
+def test_a_spot_goes_through_the_square_and_back(fit: str, height: int, width: int) -> None:
+    """A spot of the original, made square as an image is, reduced to a map and laid back, is found at its place."""
+    row, column = height // 2 + 7, width // 2 - 9
+    image = np.zeros((height, width), dtype=np.uint8)
+    image[row - 3 : row + 4, column - 3 : column + 4] = 255
+    raw = square(image, 64, fit).astype(np.float32)  # a map as fine as the square
+    found = on_original(raw, height, width, 64, fit)
+    centre = np.array([(found.sum(1) @ np.arange(height)), (found.sum(0) @ np.arange(width))]) / found.sum()
+    assert np.abs(centre - (row, column)).max() < 0.25
+
+
+@settings(deadline=None)
+@given(
+    raw=arrays.arrays(np.float32, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=st.floats(-9, 9, width=32)),
+    height=st.integers(16, 60),
+    width=st.integers(16, 60),
+    fit=st.sampled_from(["stretch", "pad", "crop"]),
+)
+def test_values_lie_between_0_and_1_and_the_maximum_is_1(raw: np.ndarray, height: int, width: int, fit: str) -> None:
+    found = on_original(raw, height, width, 40, fit)
+    assert found.shape == (height, width)
+    assert found.min() >= 0
+    assert found.max() in (0, 1)
+    if raw.max() <= 0:
+        assert not found.any()

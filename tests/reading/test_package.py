@@ -19,6 +19,7 @@ from foveate import config, runs
 from foveate.data.decoders import decode
 from foveate.errors import FoveateError
 from foveate.explanation import heatmaps
+from foveate.explanation.geometry import on_original
 from foveate.reading import package, render
 from foveate.reading.cases_and_key import read_cases, read_key
 from foveate.reading.questions import QUESTIONS
@@ -76,7 +77,7 @@ def test_cases_and_key_describe_the_images(made: Built) -> None:
         maps = heatmaps.load(folder.run(Run(subject, model, 1)) / "heatmaps.npz")
         raw = maps.raw[maps.case.tolist().index(case)]
         with Image.open(place / "images" / f"{layer}.png") as image:
-            heat = render.on_original(raw, pixels.shape[0], pixels.shape[1], 33, "pad")
+            heat = on_original(raw, pixels.shape[0], pixels.shape[1], 33, "pad")
             assert np.array_equal(np.asarray(image), render.layer(heat))
 
 
@@ -232,7 +233,7 @@ def test_all_repeats_are_shown_in_turn_and_one_in_each_case(both: StudyFolder) -
     subjects = {subject.name: subject for subject in runs.subjects(both.study)}
     for row in key:
         maps = heatmaps.load(both.run(Run(subjects[row.dataset], row.model, row.repeat)) / "heatmaps.npz")
-        heat = render.on_original(maps.raw[maps.case.tolist().index(row.case)], *sizes[row.name], 33, "pad")
+        heat = on_original(maps.raw[maps.case.tolist().index(row.case)], *sizes[row.name], 33, "pad")
         with Image.open(place / "images" / f"{row.layer}.png") as image:
             assert np.array_equal(np.asarray(image), render.layer(heat))
 

@@ -69,9 +69,9 @@ def _predict_all(
 
 
 def _row(model: Classifier, found: Prediction | Unreadable, folder: Folder | None) -> Row:
+    from foveate.explanation.geometry import on_original
     from foveate.inference import overlays
     from foveate.inference.stream import Unreadable
-    from foveate.reading.render import on_original
 
     if isinstance(found, Unreadable):
         return Row(found.image.shown, unreadable=found.reason)

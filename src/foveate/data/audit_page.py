@@ -174,6 +174,8 @@ def unusable_table(audit: Audit) -> Table:
         rows += [
             ["images with a lesion mask", f"{audit.masks.images:,}"],
             ["masks that are empty", f"{len(audit.masks.empty):,}"],
+            ["masks that look inverted", f"{len(audit.masks.inverted):,}"],
+            ["masks that are grey", f"{len(audit.masks.grey):,}"],
             ["masks that cannot be used", f"{len(audit.masks.unusable):,}"],
         ]
     return ["What", "images"], rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from foveate.data import lesion_masks
 from foveate.data.examine import Audit
 from foveate.data.findings import Findings, Identity, Repeated
 from foveate.data.shortcuts import Auc, Shortcut, Shortcuts
@@ -214,11 +215,14 @@ def _unusable(audit: Audit) -> list[Headline]:
         (path, reason), count = audit.masks.unusable[0], len(audit.masks.unusable)
         text = f"{count:,} of {whole} cannot be used: that of {path} {reason}"
         lines.append(Headline(text + _more(count - 1), True))
+    for kind, paths in (("inverted", audit.masks.inverted), ("grey", audit.masks.grey)):
+        if paths:
+            text = lesion_masks.sentence(kind, len(paths), audit.masks.images).removesuffix(".")
+            lines.append(Headline(f"{text}; the first is that of {paths[0]}.", True))
     if audit.masks.empty:
-        count, are = len(audit.masks.empty), "is" if len(audit.masks.empty) == 1 else "are"
-        lines.append(
-            Headline(f"{count:,} of {whole} {are} empty: that of {audit.masks.empty[0]}" + _more(count - 1), True)
-        )
+        count = len(audit.masks.empty)
+        text = f"{count:,} of {whole} {'is' if count == 1 else 'are'} empty: that of {audit.masks.empty[0]}"
+        lines.append(Headline(text + _more(count - 1), True))
     return lines
 
 

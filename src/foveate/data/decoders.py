@@ -206,19 +206,3 @@ def as_channels(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
     if channels == 3:
         return pixels
     return np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
-
-
-def square(pixels: NDArray[np.uint8], side: int, fit: str) -> NDArray[np.uint8]:
-    """Bring (H, W[, 3]) to (side, side[, 3]), antialiased (bilinear over the area that a pixel covers).
-
-    fit: "stretch" changes the aspect ratio; "pad" keeps it and fills with black; "crop" keeps it and cuts the
-    longer side off evenly.
-    """
-    image = Image.fromarray(pixels)
-    if fit == "pad":
-        image = ImageOps.pad(image, (side, side), Image.Resampling.BILINEAR, color=0)
-    elif fit == "crop":
-        image = ImageOps.fit(image, (side, side), Image.Resampling.BILINEAR)
-    else:
-        image = image.resize((side, side), Image.Resampling.BILINEAR)
-    return np.asarray(image)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,21 +12,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from foveate.data import lesion_masks
 from foveate.data.classes import two_classes
-from foveate.data.decoders import Decoded, UnreadableImageError, decode, quiet_pillow
+from foveate.data.decoders import Decoded, UnreadableImageError, quiet_pillow
 from foveate.data.duplicates import Grey
 from foveate.data.findings import Findings, inspect
 from foveate.data.image_facts import ImageFacts, facts_of, grey_copy
 from foveate.data.shortcuts import with_size
 from foveate.data.sources import Source, SourceImage, file_of, open_image
 from foveate.data.sources.tables import read_table
+from foveate.data.threads import in_threads
 from foveate.errors import FoveateError
 
 Advance = Callable[[int], None]
-_CHUNK = 64  # images decoded at once: bounds the memory
 _KEY = re.compile(r"(patient|person|subject|lesion|study|exam|eye|donor)([ _-]?(id|key|number))?", re.IGNORECASE)
 _RECORDED = ("width", "height", "mode", "format")  # columns of manifest.csv about the originals
-_EMPTY = "is empty"
 
 
 @dataclass
@@ -37,6 +35,8 @@ class Masks:
 
     images: int = 0  # that have one
     empty: list[str] = field(default_factory=list)
+    inverted: list[str] = field(default_factory=list)  # that look like it
+    grey: list[str] = field(default_factory=list)
     unusable: list[tuple[str, str]] = field(default_factory=list)  # image and reason
 
 
@@ -70,8 +70,8 @@ def audit_folder(source: Source, positive: Sequence[str] = (), advance: Advance 
             continue
         rows.append(row)
         facts.append(result)
-        if mask == _EMPTY:
-            masks.empty.append(path)
+        if mask in ("empty", "inverted", "grey"):
+            getattr(masks, mask).append(path)
         elif mask:
             masks.unusable.append((path, mask))
     if not rows:
@@ -113,22 +113,22 @@ def _measure_all(source: Source, advance: Advance) -> Iterator[tuple[int, ImageF
         except OSError as error:
             return row, f"cannot be read ({error.strerror or error})", ""
 
-    remaining = iter(range(len(source.images)))
-    with quiet_pillow(), ThreadPoolExecutor() as pool:
-        while chunk := list(itertools.islice(remaining, _CHUNK)):
-            yield from pool.map(one, chunk)
-            advance(len(chunk))
+    for chunk in in_threads(one, range(len(source.images))):
+        yield from chunk
+        advance(len(chunk))
 
 
 def _mask_fault(image: SourceImage, decoded: Decoded) -> str:
+    """A name of Masks' lists, why the mask cannot be used, or "" where nothing is wrong with it."""
     try:
-        pixels = decode(Path(image.mask)).pixels
+        pixels = lesion_masks.read_mask(Path(image.mask), decoded.pixels.shape[:2])
     except UnreadableImageError as error:
         return str(error)
-    if pixels.shape[:2] != decoded.pixels.shape[:2]:
-        height, width = pixels.shape[:2]
-        return f"is {width} x {height} pixels, the image {decoded.width} x {decoded.height}"
-    return "" if pixels.any() else _EMPTY
+    if not pixels.any():
+        return "empty"
+    if lesion_masks.is_inverted(lesion_masks.lesion(pixels)):
+        return "inverted"
+    return "grey" if lesion_masks.is_grey(pixels) else ""
 
 
 def further_columns(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -67,14 +66,14 @@ class GrowingArray:
         os.fsync(self._file.fileno())
         self._file.close()
 
-    def rewrite(self, shape: tuple[int, ...], change: Callable[[NDArray[np.generic]], NDArray[np.generic]]) -> None:
-        """Replace every row by `change(row)`, of the new shape; after a kill the file is the old one or the new."""
+    def widen(self, channels: int) -> None:
+        """Repeat the one channel of all rows (..., 1) so far; after a kill the file is the old one or the new."""
         self.close()
-        old = np.load(self.path, mmap_mode="r")
+        old, shape = np.load(self.path, mmap_mode="r"), (*self.shape[:-1], channels)
         with runs.writing(self.path, "wb") as file:
             write_header(file, (self.count, *shape), self.dtype)
             for row in old:
-                file.write(np.ascontiguousarray(change(row), dtype=self.dtype).tobytes())
+                file.write(np.ascontiguousarray(np.broadcast_to(row, shape)).tobytes())
         self.shape = shape
         self._open()
 
@@ -85,12 +84,6 @@ class GrowingArray:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def widened(array: GrowingArray, channels: int) -> None:
-    """Repeat the one channel that all rows (side, side, 1) have so far."""
-    shape = (*array.shape[:-1], channels)
-    array.rewrite(shape, lambda row: np.broadcast_to(row, shape))
 
 
 def write_header(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:

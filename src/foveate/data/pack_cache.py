@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import itertools
 import json
 import os
 import shutil
@@ -22,19 +21,21 @@ from numpy.typing import NDArray
 
 from foveate import runs
 from foveate.config import Images
-from foveate.data.decoders import UnreadableImageError, as_channels, decode, quiet_pillow, square
+from foveate.data import freshness, lesion_masks
+from foveate.data.decoders import Decoded, UnreadableImageError, as_channels
+from foveate.data.fit import square
 from foveate.data.image_facts import ImageFacts, facts_of
-from foveate.data.npy import GrowingArray, widened
+from foveate.data.npy import GrowingArray
 from foveate.data.sources import Source, SourceImage, file_of, open_image
 from foveate.data.sources.archives import cache_folder
+from foveate.data.threads import in_threads
+from foveate.errors import FoveateError
 
 Advance = Callable[[int], None]
 PIXELS, MASKS, ENTRIES = "pixels.npy", "masks.npy", "images.jsonl"
 _VERSION = 1  # of what decoding does: another one, other packs
 _LIBRARIES = ("pillow", "numpy", "pydicom", "pylibjpeg-openjpeg", "pyjpegls", "nibabel")  # whose versions may, too
-_CHUNK = 64  # images decoded at once: bounds the memory, and what is done again after a kill
 _UNFINISHED = ".new"
-_FAINT, _GREY = 0.05, 0.2  # of a mask's maximum, and of what is not black: a mask with more between is grey
 _KEPT = 30 * 24 * 3600  # seconds; a pack that no study on this disk has, and none asked for that long, is removed
 
 
@@ -76,8 +77,10 @@ def packed(source: Source, settings: Images, advance: Advance = lambda count: No
     """Decode, measure and make square all images of a source, or find them done: the same files are decoded once.
 
     `advance` is called with the number of images done. Of several processes one decodes and the others wait. What was
-    decoded before an interruption or a kill is kept. Raises FoveateError where the cache cannot be written.
+    decoded before an interruption or a kill is kept. Raises FoveateError where the cache cannot be written, and where a
+    file is changed meanwhile.
     """
+    states = freshness.listing(source)
     contents = _contents(source)
     place = cache_folder() / "packs" / _key(source, settings, contents)
     with runs.disk_errors(place):
@@ -87,7 +90,11 @@ def packed(source: Source, settings: Images, advance: Advance = lambda count: No
                 advance(len(source.images))
             else:
                 _forget(place.parent)
-                _build(place, source, settings, contents, advance)
+                unfinished = _build(place, source, settings, contents, advance)
+                if freshness.listing(source) != states:  # what was decoded may not be what was hashed
+                    shutil.rmtree(unfinished)
+                    raise FoveateError(f"a file in {source.folder} was changed while it was read: start again.")
+                unfinished.replace(place)
             os.utime(place)
     return read(place)
 
@@ -121,8 +128,8 @@ def _key(source: Source, settings: Images, contents: dict[Path, str]) -> str:
     return digest.hexdigest()[:32]
 
 
-def _build(place: Path, source: Source, settings: Images, contents: dict[Path, str], advance: Advance) -> None:
-    """Decode what is not decoded yet. After each chunk the journal says what the arrays hold."""
+def _build(place: Path, source: Source, settings: Images, contents: dict[Path, str], advance: Advance) -> Path:
+    """Decode what is not decoded yet; the folder. After each chunk its journal says what the arrays hold."""
     unfinished = place.with_name(place.name + _UNFINISHED)
     entries = _whole_entries(unfinished)
     if not entries:
@@ -138,7 +145,7 @@ def _build(place: Path, source: Source, settings: Images, contents: dict[Path, s
     ):
         for chunk in _decoded(source, settings, contents, len(entries)):
             if settings.channels == 3 and pixels.shape[-1] == 1 and any(own.colour for own in chunk):
-                widened(pixels, 3)  # grey until the first colour image: a third of the bytes
+                pixels.widen(3)  # grey until the first colour image: a third of the bytes
             for own in chunk:
                 if own.pixels is not None:
                     pixels.append(as_channels(own.pixels, pixels.shape[-1]))
@@ -150,7 +157,7 @@ def _build(place: Path, source: Source, settings: Images, contents: dict[Path, s
             journal.flush()
             advance(len(chunk))
         os.fsync(journal.fileno())
-    unfinished.replace(place)
+    return unfinished
 
 
 def _whole_entries(unfinished: Path) -> list[dict[str, Any]]:
@@ -191,45 +198,26 @@ def _decoded(source: Source, settings: Images, contents: dict[Path, str], start:
         file = file_of(source, image)
         try:
             decoded = open_image(source, image)
-            mask, grey = None, False
-            if image.mask:
-                mask, grey = _decode_mask(Path(image.mask), decoded.pixels.shape[:2], settings)
-            facts = facts_of(file, decoded, contents[file])
+            pixels = _mask_of(image, decoded) if image.mask else None
+            entry: dict[str, Any] = {"facts": asdict(facts_of(file, decoded, contents[file]))}
         except UnreadableImageError as error:
             return _Decoded({"unreadable": str(error)})
         except OSError as error:
             return _Decoded({"unreadable": f"cannot be read ({error.strerror or error})"})
-        entry: dict[str, Any] = {"facts": asdict(facts)}
-        if mask is not None:
-            entry |= {"mask": bool(mask.any()), "grey": grey}
-        return _Decoded(entry, square(decoded.pixels, settings.pixels, settings.fit), mask)
+        small = square(decoded.pixels, settings.pixels, settings.fit)
+        if pixels is None:
+            return _Decoded(entry, small)
+        mask = lesion_masks.squared(pixels, settings.pixels, settings.fit)
+        return _Decoded(entry | {"mask": bool(mask.any()), "grey": lesion_masks.is_grey(pixels)}, small, mask)
 
-    remaining = iter(source.images[start:])
-    with quiet_pillow(), ThreadPoolExecutor() as pool:
-        while chunk := list(itertools.islice(remaining, _CHUNK)):
-            yield list(pool.map(one, chunk))
+    return in_threads(one, source.images[start:])
 
 
-def _decode_mask(path: Path, size: tuple[int, ...], settings: Images) -> tuple[NDArray[np.bool_], bool]:
-    """A lesion mask made square as its image is: a pixel belongs to the lesion where it covers half of it; and whether
-    it is grey, beyond what smooth edges and JPEG make of two values.
-
-    A lesion smaller than that keeps the pixel that it covers most. Raises UnreadableImageError.
-    """
+def _mask_of(image: SourceImage, decoded: Decoded) -> NDArray[np.uint8]:
     try:
-        pixels = as_channels(decode(path).pixels, 1)[..., 0]
+        return lesion_masks.read_mask(Path(image.mask), decoded.pixels.shape[:2])
     except UnreadableImageError as error:
         raise UnreadableImageError(f"its mask {error}") from None
-    if pixels.shape != size:
-        raise UnreadableImageError(
-            f"its mask is {pixels.shape[1]} x {pixels.shape[0]} pixels, the image {size[1]} x {size[0]}"
-        )
-    lesion = np.where(pixels > pixels.max() / 2, 255, 0).astype(np.uint8)
-    coverage = square(lesion, settings.pixels, settings.fit)
-    covered: NDArray[np.bool_] = coverage >= min(128, max(1, int(coverage.max())))
-    strength = pixels / max(1, int(pixels.max()))
-    between = (strength > _FAINT) & (strength < 1 - _FAINT)
-    return covered, bool(between.sum() > _GREY * (strength > _FAINT).sum())
 
 
 def read(place: Path) -> Packed:

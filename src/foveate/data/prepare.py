@@ -20,7 +20,7 @@ from foveate.data.decoders import quiet_pillow
 from foveate.data.duplicates import Twins, find_twins
 from foveate.data.examine import grey_of
 from foveate.data.image_facts import ImageFacts
-from foveate.data.mask_faults import mask_warnings
+from foveate.data.lesion_masks import mask_warnings
 from foveate.data.pack import Pack, PackIndex, normalisation
 from foveate.data.pack_cache import ENTRIES, MASKS, PIXELS, Advance, Packed, packed
 from foveate.data.phantom import write_phantom

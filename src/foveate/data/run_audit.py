@@ -10,6 +10,7 @@ from foveate.data import audit_json, audit_page, audit_words, pack_cache
 from foveate.data.decoders import quiet_pillow
 from foveate.data.examine import Audit, Masks, further_columns, grey_of
 from foveate.data.findings import inspect
+from foveate.data.lesion_masks import is_inverted
 from foveate.data.prepare import can_be_read, is_prepared
 from foveate.data.sources import Source
 from foveate.runs import StudyFolder, Subject
@@ -40,7 +41,12 @@ def write_audit(folder: StudyFolder, subjects: Sequence[Subject], source: Source
     with quiet_pillow():
         outcome = [class_of[image.label] for image in images]
         found = inspect(images, packs.facts, grey_of(source, images), outcome, keys, recorded)
-    masks = Masks(sum(bool(image.mask) for image in source.images), [images[row].path for row in packs.empty_masks])
+    masks = Masks(
+        images=sum(bool(image.mask) for image in source.images),
+        empty=[images[row].path for row in packs.empty_masks],
+        inverted=[images[row].path for row, own in packs.masks.items() if is_inverted(packs.lesions[own])],
+        grey=[images[row].path for row in packs.grey_masks],
+    )
     unreadable = [(source.images[row].path, reason) for row, reason in packs.unreadable]
     audit = Audit(source, facts["classes"], unreadable, masks, found)
     page, counts = audit_page.render(audit, subjects[0].dataset), _counts(audit)

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from foveate.data.fit import on_square
 from foveate.explanation import heatmaps
 
 LONGEST = 2  # times the square's side: an image as a whole is shown no longer than that
@@ -19,7 +20,7 @@ LONGEST = 2  # times the square's side: an image as a whole is shown no longer t
 class Geometry:
     """The square of `side` pixels is shown `rows` x `columns` pixels large, and of that only the window.
 
-    What `decoders.square` did is undone: stretched sides are stretched back and black edges cut off. What "crop" cut
+    What `fit.square` did is undone: stretched sides are stretched back and black edges cut off. What "crop" cut
     off is not in the pack and cannot come back; the rest has its shape already.
     """
 
@@ -53,7 +54,7 @@ class Geometry:
 
 
 def geometry(width: int, height: int, side: int, fit: str) -> Geometry:
-    """How an original of width x height pixels that `decoders.square(pixels, side, fit)` brought to a square is shown.
+    """How an original of width x height pixels that `fit.square(pixels, side, fit)` brought to a square is shown.
 
     "stretch": the original's aspect ratio, its shorter side as long as the square's, so that nothing is lost, unless
     the longer one would exceed LONGEST sides. "pad": the part of the square that is image, rounded to whole pixels as
@@ -62,9 +63,8 @@ def geometry(width: int, height: int, side: int, fit: str) -> Geometry:
     if fit == "crop" or width == height:
         return Geometry(side, side, side, 0, 0, side, side)
     if fit == "pad":
-        shown = (_pixels(side * min(1, height / width)), _pixels(side * min(1, width / height)))
-        top, left = (round((side - length) * 0.5) for length in shown)
-        return Geometry(side, side, side, top, left, *shown)
+        lies = on_square(width, height, side, fit)
+        return Geometry(side, side, side, *map(round, (lies.top, lies.left, lies.height, lies.width)))
     scale = min(side / min(width, height), LONGEST * side / max(width, height))
     rows, columns = _pixels(height * scale), _pixels(width * scale)
     return Geometry(side, rows, columns, 0, 0, rows, columns)
@@ -72,6 +72,17 @@ def geometry(width: int, height: int, side: int, fit: str) -> Geometry:
 
 def _pixels(length: float) -> int:
     return max(1, round(length))
+
+
+def on_original(raw: NDArray[np.floating], height: int, width: int, side: int, fit: str) -> NDArray[np.float64]:
+    """A raw heat-map laid back on the whole original: (h, w) -> (height, width) in [0, 1].
+
+    As `heatmaps.heat`, but to where `fit.square(image, side, fit)` took the pixels from. It is 0 where the network saw
+    nothing ("crop"), and 0 everywhere where no value is positive.
+    """
+    lies = on_square(width, height, side, fit)
+    down, across = (lies.top / side, lies.height / side), (lies.left / side, lies.width / side)
+    return heatmaps.heat(raw, height, width, down, across)
 
 
 def original_sizes(manifest: Path) -> dict[str, tuple[int, int]]:

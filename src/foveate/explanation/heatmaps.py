@@ -90,34 +90,45 @@ def file_name(variant: str = "") -> str:
     return f"heatmaps-{variant}.npz" if variant else "heatmaps.npz"
 
 
-def enlarge(raw: NDArray[np.floating], height: int, width: int) -> NDArray[np.float64]:
+Span = tuple[float, float]  # start and length along one axis, of a map that reaches from 0 to 1
+WHOLE: Span = (0.0, 1.0)
+
+
+def enlarge(
+    raw: NDArray[np.floating], height: int, width: int, down: Span = WHOLE, across: Span = WHOLE
+) -> NDArray[np.float64]:
     """Bilinear interpolation of (..., h, w) to (..., height, width), pixel centres aligned to areas.
 
-    The same as torch's `interpolate(mode="bilinear", align_corners=False)`.
+    The same as torch's `interpolate(mode="bilinear", align_corners=False)`. `down` and `across` say which part of the
+    map the result shows; beyond the map it is 0.
     """
-    rows, columns = _weights(raw.shape[-2], height), _weights(raw.shape[-1], width)
+    rows, columns = _weights(raw.shape[-2], height, *down), _weights(raw.shape[-1], width, *across)
     return np.asarray(rows @ np.asarray(raw, dtype=np.float64) @ columns.T)
 
 
-def _weights(small: int, large: int) -> NDArray[np.float64]:
-    """(large, small) matrix of the linear interpolation along one axis."""
-    position = np.clip((np.arange(large) + 0.5) * small / large - 0.5, 0, small - 1)
+def _weights(small: int, large: int, start: float, length: float) -> NDArray[np.float64]:
+    """(large, small) matrix of the linear interpolation along one axis; rows outside the map are zero."""
+    place = start * large + length * (np.arange(large) + 0.5)  # pixel centres, the map reaching from 0 to `large`
+    position = np.clip(place * small / large - 0.5, 0, small - 1)
     left = np.floor(position).astype(int)
     right = np.minimum(left + 1, small - 1)
     share = position - left
+    inside = np.abs(place / large - 0.5) <= 0.5 + 1e-9  # a pixel that the edge halves counts, on both sides alike
     matrix = np.zeros((large, small))
-    matrix[np.arange(large), left] += 1 - share
-    matrix[np.arange(large), right] += share
+    matrix[np.arange(large), left] += (1 - share) * inside
+    matrix[np.arange(large), right] += share * inside
     return matrix
 
 
-def heat(raw: NDArray[np.floating], height: int, width: int) -> NDArray[np.float64]:
+def heat(
+    raw: NDArray[np.floating], height: int, width: int, down: Span = WHOLE, across: Span = WHOLE
+) -> NDArray[np.float64]:
     """Grad-CAM as it is shown and scored: (h, w) -> (height, width) in [0, 1].
 
     The negative part of the raw map is cut off (Selvaraju et al. 2017, Eq. 2), the rest enlarged and then
     divided by its maximum; all zero where nothing speaks for the class. No minimum is subtracted: that would
-    stretch an even map to full contrast.
+    stretch an even map to full contrast. `down`, `across`: see `enlarge`.
     """
-    enlarged = enlarge(np.maximum(raw, 0), height, width)
+    enlarged = enlarge(np.maximum(raw, 0), height, width, down, across)
     peak = enlarged.max(initial=0.0)
     return enlarged / peak if peak > 0 else enlarged

@@ -38,49 +38,6 @@ def original(folder: Path, path: str, pixel_hash: str) -> NDArray[np.uint8]:
     return decoded.pixels
 
 
-def on_original(raw: NDArray[np.floating], height: int, width: int, side: int, fit: str) -> NDArray[np.float64]:
-    """A raw heat-map laid back on the image that the network saw as a square: (h, w) -> (height, width) in [0, 1].
-
-    The negative part is cut off, the rest enlarged bilinearly (as `heatmaps.enlarge` does) to where
-    `decoders.square(image, side, fit)` took the pixels from, and divided by its maximum over the image. It is 0
-    where the network saw nothing ("crop"), and 0 everywhere where no value is positive.
-    """
-    rows = _weights(raw.shape[0], height, *_span(height, width, side, fit))
-    columns = _weights(raw.shape[1], width, *_span(width, height, side, fit))
-    enlarged = rows @ np.maximum(np.asarray(raw, dtype=np.float64), 0) @ columns.T
-    peak = enlarged.max(initial=0.0)
-    return np.asarray(enlarged / peak if peak > 0 else enlarged)
-
-
-def _span(own: int, other: int, side: int, fit: str) -> tuple[float, float]:
-    """Where an image lies on its square along one axis: start and length in units of the square's side.
-
-    own, other: the image's pixels along this axis and the other one. With "crop" it may reach over the edges. Rounds
-    to whole pixels where `ImageOps.pad` does.
-    """
-    if fit == "pad" and own < other:
-        shown = round(own / other * side)
-        return round((side - shown) * 0.5) / side, shown / side
-    if fit == "crop":
-        length = own / min(own, other)
-        return (1 - length) / 2, length
-    return 0.0, 1.0
-
-
-def _weights(small: int, large: int, start: float, length: float) -> NDArray[np.float64]:
-    """(large, small) matrix of the linear interpolation along one axis; rows outside the square are zero."""
-    place = start + length * (np.arange(large) + 0.5) / large  # pixel centres, the square reaching from 0 to 1
-    position = np.clip(place * small - 0.5, 0, small - 1)
-    left = np.floor(position).astype(int)
-    right = np.minimum(left + 1, small - 1)
-    share = position - left
-    inside = np.abs(place - 0.5) <= 0.5 + 1e-9  # a pixel that the edge halves counts, on both sides alike
-    matrix = np.zeros((large, small))
-    matrix[np.arange(large), left] += (1 - share) * inside
-    matrix[np.arange(large), right] += share * inside
-    return matrix
-
-
 def layer(heat: NDArray[np.floating]) -> NDArray[np.uint8]:
     """A heat-map as a picture to lay over its image: (H, W) in [0, 1] -> (H, W, 4) RGBA.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foveate.data.decoders import square
+from foveate.data.fit import square
 from foveate.explanation.localisation.regions import Region, of_boxes, of_points, onto_square
 
 SIZES = [(120, 80), (80, 120), (97, 97), (101, 64)]

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from foveate.data.fit import on_square
+
 Mask = NDArray[np.bool_]
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1: edges, so that a box over the whole image is 0, 0, W, H
 Point = tuple[float, float]  # x, y: (0.5, 0.5) is the middle of the first pixel
@@ -60,19 +62,9 @@ class OntoSquare:
 
 
 def onto_square(width: int, height: int, side: int, fit: str) -> OntoSquare:
-    """Where `foveate.data.decoders.square(image, side, fit)` puts a pixel: stretch, pad or crop."""
-    if fit == "pad":
-        # PIL rounds the shorter side, and its place, to whole pixels
-        shown = (
-            (side if width >= height else round(width / height * side)),
-            (side if height >= width else round(height / width * side)),
-        )
-        starts = tuple(float(round((side - length) * 0.5)) for length in shown)
-        return OntoSquare(side, (shown[0] / width, shown[1] / height), (starts[0], starts[1]))
-    if fit == "crop":
-        scale = side / min(width, height)
-        return OntoSquare(side, (scale, scale), ((side - scale * width) / 2, (side - scale * height) / 2))
-    return OntoSquare(side, (side / width, side / height), (0.0, 0.0))
+    """Where `foveate.data.fit.square(image, side, fit)` puts a pixel: stretch, pad or crop."""
+    lies = on_square(width, height, side, fit)
+    return OntoSquare(side, (lies.width / width, lies.height / height), (lies.left, lies.top))
 
 
 def of_boxes(boxes: Sequence[Box], place: OntoSquare) -> Region:

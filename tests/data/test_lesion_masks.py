@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from foveate import runs
-from foveate.data.mask_faults import inverted, mask_warnings
+from foveate.data.lesion_masks import is_inverted, mask_warnings
 from tests.conftest import MakeImages
 from tests.data.test_prepare import prepared, study_of
 
@@ -31,7 +31,7 @@ def lesion(top: int, bottom: int) -> np.ndarray:
     ],
 )
 def test_inverted(mask: np.ndarray, expected: bool) -> None:
-    assert inverted(mask) is expected
+    assert is_inverted(mask) is expected
 
 
 def test_warnings() -> None:
