@@ -19,7 +19,7 @@ from foveate.config import Study
 from foveate.config.dataset import PHANTOM
 from foveate.data import freshness
 from foveate.data.classes import classes_of
-from foveate.data.prepare import Sources, has_source, is_prepared, pack_of, prepare
+from foveate.data.prepare import Sources, has_source, is_prepared, prepare
 from foveate.data.run_audit import needs_audit, write_audit
 from foveate.data.sources import read_dataset
 from foveate.errors import FoveateError, UsageError
@@ -215,10 +215,9 @@ def explain_more(folder: StudyFolder, wish: Wish, device: torch.device, progress
     from foveate.execution import explaining
 
     evaluated = _evaluated(folder)
-    images = sum(len(pack_of(folder, run.subject).index.cases) for run in evaluated) * folder.study.validation_fraction
     if wish.shown != Shown():
         progress.announce("making heat-maps")
-        progress.start(images, 0)
+        progress.start(sum(runs.read_json(folder.run(run) / "metrics.json")["cases"] for run in evaluated), 0)
         variant = explaining.make_maps(folder, evaluated, wish.shown, device, progress.advance, progress.note)
         progress.announce("scoring and drawing heat-maps")
         if variant:

@@ -100,6 +100,11 @@ def test_faithfulness_and_sanity_stand_in_the_report(folder: StudyFolder) -> Non
         own = scores[(scores["model"] == "resnet18") & (scores["metric"] == metric)]
         assert first == pytest.approx(own["value"].mean())
         assert means.loc[("resnet18+cbam", metric), "delta"] == pytest.approx(second - first)
+        assert means.loc[("resnet18", metric), "sd_between_runs"] == pytest.approx(
+            own.groupby("repeat")["value"].mean().std(ddof=1)
+        )
+        assert means.loc[("resnet18", metric), "control_centre"] == pytest.approx(own["control_centre"].mean())
+        assert means.loc[("resnet18", metric), ["runs", "cases"]].tolist() == [2, 2]
     assert set(table(folder, "sanity")["mode"]) == {"cascading", "independent"}
     page = report(folder, Silent()).read_text(encoding="utf-8")
     for words in ("How far the heat-maps can be trusted", "Area under the curves", "With all layers random it is"):

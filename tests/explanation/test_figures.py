@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from foveate import runs
-from foveate.explanation import charts, figures, selection
+from foveate.explanation import charts, figures, panels, selection
+from foveate.explanation.captions import BLANK
 from foveate.explanation.geometry import geometry
 from foveate.explanation.overlays import INFERNO, greyed, lesion_contour, overlay
 from foveate.runs import StudyFolder
@@ -74,18 +75,18 @@ def test_models_have_names_for_people() -> None:
     ]
 
 
-def cell(**changes: object) -> figures.Cell:
+def cell(**changes: object) -> panels.Cell:
     values = {"picture": GREY, "probability": 0.972, "predicted": "lesion", "blank": False, "peak": "centre"}
-    return figures.Cell(**(values | changes))  # type: ignore[arg-type]
+    return panels.Cell(**(values | changes))  # type: ignore[arg-type]
 
 
-def grid_drawn(*cells: figures.Cell, scale: str = "image") -> Figure:
+def grid_drawn(*cells: panels.Cell, scale: str = "image") -> Figure:
     contour = np.empty((0, 2, 2))
-    columns = tuple(figures.Column("c", "lesion", one.picture, contour, {"resnet18": one}, OWN) for one in cells)
-    return figures.grid_figure(figures.Panel(columns, ("resnet18",), (4, 4), "caption", scale))
+    columns = tuple(panels.Column("c", "lesion", one.picture, contour, {"resnet18": one}, OWN) for one in cells)
+    return figures.grid_figure(panels.Panel(columns, ("resnet18",), (4, 4), "caption", scale))
 
 
-def grid_of(one: figures.Cell) -> list[str]:
+def grid_of(one: panels.Cell) -> list[str]:
     return texts(grid_drawn(one))
 
 
@@ -93,7 +94,7 @@ def test_each_cell_says_the_probability_of_the_true_class() -> None:
     right = grid_of(cell())
     assert "P(lesion) 97.2 %" in right
     assert not any("✗" in text for text in right)
-    assert figures.BLANK not in right
+    assert BLANK not in right
 
 
 def test_a_wrong_prediction_is_marked_by_words() -> None:
@@ -189,9 +190,9 @@ def test_the_pair_is_the_baseline_and_the_best_attention_model(tmp_path: Path) -
     subject = runs.subjects(folder.study)[0]
     for model, auc in zip(synthetic.MODELS, (0.99, 0.8, 0.7, 0.9), strict=True):
         runs.write_json(folder.run(runs.Run(subject, model, 1)) / "metrics.json", {"auc": auc})
-    content = figures.panel(folder, subject)
+    content = panels.panel(folder, subject)
     assert content is not None
-    pair = figures.pair(folder, subject, content)
+    pair = panels.pair(folder, subject, content)
     assert pair is not None
     assert (pair[0].truth, *pair[1:]) == ("lesion", "resnet18", "resnet18+gc")
     with charts.style():
@@ -203,7 +204,7 @@ def test_missing_runs_leave_out_what_they_must(tmp_path: Path) -> None:
     absent = {"mri/resnet18/1", "mri/resnet18+gc/1", "mri/resnet18+gc/2"}
     folder = synthetic.build(tmp_path / "out", repeats=2, missing=absent, images=24)
     subject = runs.subjects(folder.study)[0]
-    content = figures.panel(folder, subject)
+    content = panels.panel(folder, subject)
     assert content is not None
     assert content.models == ("resnet18+se", "resnet18+cbam")
     names = {path.name for path in figures.draw_all(folder)}

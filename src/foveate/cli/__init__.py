@@ -10,6 +10,7 @@ import typer
 
 from foveate import __version__, console
 from foveate.cli import explain, predict, reading
+from foveate.cli.options import Device, Out, Quiet
 
 app = typer.Typer(
     name="foveate",
@@ -22,10 +23,6 @@ app = typer.Typer(
 data_app = typer.Typer(help="Look at and make data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(reading.app, name="reading")
-
-Out = Annotated[Path, typer.Argument(metavar="OUT", help="The study's folder.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, only errors and the result.")]
 
 
 @app.callback(invoke_without_command=True)

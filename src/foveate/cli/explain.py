@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from foveate.cli.options import Device, Out, Quiet
+
 
 def explain(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The study's folder.")],
+    out: Out,
     method: Annotated[
         str,
         typer.Option(
@@ -42,8 +43,8 @@ def explain(
     maps: Annotated[
         bool, typer.Option("--maps", help="Draw what the attention blocks compute, beside Grad-CAM.")
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only errors and the result.")] = False,
+    device: Device = "auto",
+    quiet: Quiet = False,
 ) -> None:
     """Score the heat-maps against marked lesions, draw them, and test how far they can be trusted.
 

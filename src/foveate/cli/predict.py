@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from foveate.cli.options import Device, Quiet
+
 
 def predict(
     run: Annotated[
@@ -23,8 +25,8 @@ def predict(
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write the predictions as a table.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of the table.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only errors and the result.")] = False,
+    device: Device = "auto",
+    quiet: Quiet = False,
 ) -> None:
     """Predict new images with a trained model. For research, not a medical device."""
     from foveate.commands import predict as commands

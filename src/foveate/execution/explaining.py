@@ -14,9 +14,8 @@ from foveate.data.prepare import pack_of, split_file
 from foveate.errors import FoveateError, UsageError
 from foveate.evaluation.localisation_summary import summarise
 from foveate.execution.wish import Shown
-from foveate.explanation import attention_figures, attention_maps, charts, figures, heatmaps, trust_charts
+from foveate.explanation import attention_figures, attention_maps, charts, figures, heatmaps, panels, trust_charts
 from foveate.explanation.cam.of_run import maps_of_run
-from foveate.explanation.faithfulness import summary
 from foveate.explanation.faithfulness.of_study import faithfulness_of_study
 from foveate.explanation.localisation import score_study
 from foveate.explanation.repeatability import repeatability
@@ -26,7 +25,7 @@ from foveate.runs import Run, StudyFolder
 
 Advance = Callable[[int], None]
 _NAMES = ["dataset", "policy", "model", "metric"]
-_TESTED = ["delta", "delta_low", "delta_high", "p", "p_holm", "method"]
+_TESTED = ["mean", "sd_between_runs", "delta", "delta_low", "delta_high", "p", "p_holm", "method"]
 SCORES, SUMMARY, REPEATABILITY = "localisation", "localisation-summary", "repeatability"
 FAITHFULNESS, CURVES, MEANS, SANITY = "faithfulness", "faithfulness-curves", "faithfulness-summary", "sanity"
 
@@ -46,24 +45,25 @@ def make_maps(
 ) -> str:
     """Make sure that all runs have the maps of a method, tap and target; the name of that variant.
 
-    Models that have none, as a plain one has no attention maps, are left out and noted. Raises UsageError where no
-    model has them, FoveateError for a run without weights.
+    Models that have none, as a plain one has no attention maps, and data sets without the target's class are left out
+    and noted. Raises UsageError where no run has them, FoveateError for a run without weights.
     """
     if (shown.method, shown.tap, shown.target) == (heatmaps.GRAD_CAM, heatmaps.POOLING, heatmaps.TRUTH):
         return ""
-    file, refused = "", dict[str, UsageError]()
+    file, refused = "", dict[str, UsageError]()  # by data set and model
     for run in evaluated:
-        if run.model in refused:
+        of = f"{run.subject.name}/{run.model}"
+        if of in refused:
             continue
         try:
             made = maps_of_run(folder, run, shown.method, shown.tap, shown.target, device=device, advance=advance)
             file = made.name
         except UsageError as error:
-            refused[run.model] = error
+            refused[of] = error
     if not file:
         raise next(iter(refused.values()))
-    for model, reason in refused.items():
-        note(f"left out: {model}: {reason}")
+    for of, reason in refused.items():
+        note(f"left out: {of}: {reason}")
     return file.removeprefix("heatmaps-").removesuffix(".npz")
 
 
@@ -100,7 +100,7 @@ def measure_faithfulness(
     found = faithfulness_of_study(folder, evaluated, device, images, advance=advance)
     _write(table_file(folder, FAITHFULNESS), found.scores)
     _write(table_file(folder, CURVES), found.curves)
-    _write(table_file(folder, MEANS), _compared(folder, found.scores))
+    _write(table_file(folder, MEANS), faithfulness_summary(folder, found.scores))
     written = []
     for name, own in _by_subject(folder, found.curves):
         with charts.style():
@@ -109,12 +109,21 @@ def measure_faithfulness(
     return written
 
 
-def _compared(folder: StudyFolder, scores: pd.DataFrame) -> pd.DataFrame:
-    """Each model's means with its controls', and its difference to the baseline as that of localisation scores."""
-    means = summary.by_model(scores, list(folder.study.models)).drop(columns="difference")
-    tested = summarise(folder, scores.rename(columns={"control_random": "chance"}))
-    tested = tested[tested["stratum"] == "all"][[*_NAMES, *_TESTED]]
-    return means.merge(tested, on=_NAMES, how="left")
+def faithfulness_summary(folder: StudyFolder, scores: pd.DataFrame) -> pd.DataFrame:
+    """A row a model and metric of faithfulness.csv: mean over cases and runs, controls, difference to the baseline.
+
+    Means, deviations and tests are those of localisation scores (`summarise`), the random order in the place of chance.
+    """
+    known = scores.groupby(_NAMES, sort=False, as_index=False).agg(
+        runs=("repeat", "nunique"),
+        cases=("case", "nunique"),
+        blank=("blank", "sum"),
+        control_random=("control_random", "mean"),
+        control_centre=("control_centre", "mean"),
+    )
+    found = summarise(folder, scores.rename(columns={"control_random": "chance"}))
+    found = found[found["stratum"] == "all"].rename(columns={"value": "mean", "sd_runs": "sd_between_runs"})
+    return known.merge(found[[*_NAMES, *_TESTED]], on=_NAMES)
 
 
 def measure_sanity(
@@ -137,7 +146,7 @@ def draw_attention(
     """Draw the attention maps of every attention model's repeat 1 beside its Grad-CAM; the files in OUT/figures."""
     written: list[Path] = []
     for subject in runs.subjects(folder.study):
-        content = figures.panel(folder, subject)
+        content = panels.panel(folder, subject)
         for run in (run for run in evaluated if run.subject == subject and run.repeat == 1):
             network = load_model(folder.run(run)).network.on(device)
             blocks = attention_maps.last_of_each_stage(network)

@@ -24,19 +24,6 @@ from foveate.explanation.overlays import CONTOUR, overlay
 from foveate.explanation.panels import COLUMNS, Cell, Column, Panel, pair, panel, read_candidates
 from foveate.runs import StudyFolder, Subject
 
-__all__ = [
-    "BLANK",
-    "CONTOUR",
-    "Cell",
-    "Column",
-    "Panel",
-    "draw_all",
-    "grid_figure",
-    "pair",
-    "pair_figure",
-    "panel",
-    "save",
-]
 FORMATS = {  # no dates: the same figure is the same bytes
     "png": None,
     "svg": {"Date": None},

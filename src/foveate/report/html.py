@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from foveate import runs
 from foveate.config import Study
 from foveate.config.dataset import PHANTOM
-from foveate.explanation import figures, overlays
+from foveate.explanation import captions, overlays, panels
 from foveate.explanation.charts import model_title
 from foveate.reading.results import DatasetResults
 from foveate.report import detail_tables, policy_table, reading_section, tables, verdict, viewer, words
@@ -124,8 +124,8 @@ def _section(
         images = int(own["cases"].iloc[0])
     file = folder.data(subject) / "audit.json"
     audit = runs.read_json(file) if file.is_file() else None
-    content = figures.panel(folder, subject)
-    pair = figures.pair(folder, subject, content) if content else None
+    content = panels.panel(folder, subject)
+    pair = panels.pair(folder, subject, content) if content else None
     return {
         "id": f"data-{number}",
         "title": title,
@@ -158,7 +158,7 @@ def _section(
     }
 
 
-def _grid(content: figures.Panel) -> dict[str, Any]:
+def _grid(content: panels.Panel) -> dict[str, Any]:
     columns = [
         {
             "truth": column.truth,
@@ -177,22 +177,22 @@ def _grid(content: figures.Panel) -> dict[str, Any]:
     return {"columns": columns, "rows": rows, "caption": content.caption}
 
 
-def _cell(column: figures.Column, model: str, of: str, side: int = THUMBNAIL) -> dict[str, Any]:
+def _cell(column: panels.Column, model: str, of: str, side: int = THUMBNAIL) -> dict[str, Any]:
     cell = column.cells[model]
     wrong = cell.predicted != column.truth
     alt = f"{model_title(model)}, heat-map of {of}: "
-    alt += figures.BLANK if cell.blank else f"strongest in the {cell.peak}"
+    alt += captions.BLANK if cell.blank else f"strongest in the {cell.peak}"
     return {
         "title": model_title(model),
         "src": data_uri(cell.picture, column.contour, side),
         "probability": f"P({column.truth}) {100 * cell.probability:.1f} %",
         "wrong": f"says {cell.predicted}" if wrong else "",
-        "blank": figures.BLANK if cell.blank else "",
+        "blank": captions.BLANK if cell.blank else "",
         "alt": alt,
     }
 
 
-def _pair(column: figures.Column, baseline: str, other: str) -> dict[str, Any]:
+def _pair(column: panels.Column, baseline: str, other: str) -> dict[str, Any]:
     image = {"src": data_uri(column.image, column.contour, 320), "alt": f"The image, {column.truth}"}
     maps = [_cell(column, model, "this image", 320) for model in (baseline, other)]
     return {"image": image, "truth": column.truth, "maps": maps, "other": model_title(other)}
@@ -205,7 +205,7 @@ def data_uri(picture: NDArray[np.uint8], contour: NDArray[np.float64], side: int
     image = Image.fromarray(picture).resize(large, Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(image)
     ends = (contour.reshape(-1, 4) + 0.5) * 2 * side / width
-    for colour, radius in (("black", 3.5), (figures.CONTOUR, 1.5)):
+    for colour, radius in (("black", 3.5), (overlays.CONTOUR, 1.5)):
         for left, top, right, bottom in ends.tolist():  # level or upright: a rectangle is a thick line with ends
             draw.rectangle((left - radius, top - radius, right + radius, bottom + radius), fill=colour)
     file = io.BytesIO()

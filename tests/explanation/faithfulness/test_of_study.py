@@ -14,7 +14,6 @@ from foveate.errors import FoveateError
 from foveate.explanation import heatmaps
 from foveate.explanation.faithfulness import curves, of_study, order, road
 from foveate.explanation.faithfulness.of_study import MEANS, SCORES, chosen_cases, faithfulness_of_study
-from foveate.explanation.faithfulness.summary import by_model, values
 from foveate.models import load_model
 from foveate.runs import StudyFolder
 from tests.explanation.trained import give_weights, narrow
@@ -115,27 +114,3 @@ def test_a_run_without_weights_is_named(study: StudyFolder) -> None:
     run = next(run for run in runs.grid(study.study) if run.model == "resnet18+gc")
     with pytest.raises(FoveateError, match=r"resnet18\+gc/1 holds no trained model"):
         faithfulness_of_study(study, [run], CPU, images=1, of=())
-
-
-def test_the_summary_by_hand(measured: of_study.Faithfulness) -> None:
-    scores = measured.scores
-    table = by_model(scores, MODELS).set_index(["metric", "model"])
-    deletion = scores[scores["metric"] == "deletion"]
-    means = deletion.groupby("model")["value"].mean()
-    assert table.loc[("deletion", "resnet18+se"), "mean"] == pytest.approx(means["resnet18+se"])
-    assert table.loc[("deletion", "resnet18+se"), "difference"] == pytest.approx(
-        means["resnet18+se"] - means["resnet18"]
-    )
-    assert table.loc[("deletion", "resnet18"), "difference"] == 0
-    assert table.loc[("deletion", "resnet18"), "runs"] == 1
-    assert np.isnan(float(str(table.loc[("deletion", "resnet18"), "sd_between_runs"])))
-    found = values(deletion, MODELS)
-    assert found is not None
-    assert found[0].shape == (2, 1, 3)
-    assert found[0].mean((1, 2)) == pytest.approx([means[model] for model in MODELS])
-
-
-def test_runs_of_other_cases_make_no_array(measured: of_study.Faithfulness) -> None:
-    deletion = measured.scores[measured.scores["metric"] == "deletion"]
-    assert values(deletion.iloc[1:], MODELS) is None
-    assert values(deletion[deletion["model"] == "resnet18"], MODELS) is None
