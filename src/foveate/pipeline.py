@@ -18,8 +18,7 @@ from foveate import runs
 from foveate.config import Study
 from foveate.config.dataset import PHANTOM
 from foveate.data import freshness
-from foveate.data.classes import classes_of
-from foveate.data.prepare import Sources, has_source, is_prepared, prepare
+from foveate.data.prepare import Sources, has_source, is_prepared, prepare, try_split
 from foveate.data.run_audit import needs_audit, write_audit
 from foveate.data.sources import read_dataset
 from foveate.errors import FoveateError, UsageError
@@ -117,10 +116,12 @@ def check(study: Study) -> None:
             raise UsageError(f"model {name}: {error}") from error
         if spec.weights:
             read_weights(spec.weights)
-    for dataset in study.datasets.values():
+    for name, dataset in study.datasets.items():
         if dataset.source and dataset.source != PHANTOM:
             source = read_dataset(dataset)
-            classes_of(list(source.labels), dataset.positive, dataset.each_class, str(source.folder))
+            for subject in runs.subjects(study):
+                if subject.dataset == name:
+                    try_split(study, subject, source)
         if dataset.regions:
             read_regions(Path(dataset.regions))
 

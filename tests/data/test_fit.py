@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image, ImageOps
 
 from foveate.data.fit import OnSquare, on_square, square
 
@@ -46,6 +47,17 @@ def test_where_a_wide_image_lies(fit: str, expected: OnSquare) -> None:
 
 @settings(deadline=None)
 @given(width=st.integers(16, 200), height=st.integers(16, 200), side=st.integers(33, 64))
+def test_pad_is_pillows(width: int, height: int, side: int) -> None:
+    pixels = np.random.default_rng(width).integers(0, 256, (height, width), dtype=np.uint8)
+    expected = ImageOps.pad(Image.fromarray(pixels), (side, side), Image.Resampling.BILINEAR, color=0)
+    assert np.array_equal(square(pixels, side, "pad"), np.asarray(expected))
+
+
+LENGTHS = st.integers(16, 200) | st.just(9000)  # of which a square of 64 leaves less than half a pixel across
+
+
+@settings(deadline=None)
+@given(width=LENGTHS, height=LENGTHS, side=st.integers(33, 64))
 def test_pad_says_where_the_pixels_are(width: int, height: int, side: int) -> None:
     seen = square(np.full((height, width), 255, dtype=np.uint8), side, "pad") == 255
     lies = on_square(width, height, side, "pad")

@@ -155,7 +155,10 @@ def test_patients_with_several_labels_are_told_of(tmp_path: Path) -> None:
     rows = "path,label,patient,site\n1.png,a,P1,north\n2.png,b,P1,south\n3.png,a,P2,\n4.png,b,,\n"
     (tmp_path / "manifest.csv").write_text(rows)
     source = read_source(tmp_path)
-    assert source.warnings == ["1 of 2 patients has images with several labels"]
+    assert source.warnings == [
+        "1 of 4 images has no patient: each counts as another patient's",
+        "1 of 2 patients has images with several labels",
+    ]
     assert [image.site for image in source.images] == ["north", "south", "", ""]
 
 

@@ -74,6 +74,7 @@ def test_numbers_are_as_a_person_would_type_them(images: Path, ending: str) -> N
     rows: list[list[Any]] = [["path", "label", "patient"], ["ISIC_1", 1, 17.0], ["ISIC_2", 0, None], ["ISIC_3", 0, 2.5]]
     source = read(images, write(images.parent / f"table.{ending}", rows))
     assert [(image.label, image.patient) for image in source.images] == [("1", "17"), ("0", ""), ("0", "2.5")]
+    assert source.warnings == ["1 of 3 images has no patient: each counts as another patient's"]
 
 
 def test_all_columns(images: Path) -> None:

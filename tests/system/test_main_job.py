@@ -184,6 +184,8 @@ def test_dry_run_writes_nothing(images: Path, tmp_path: Path) -> None:
     assert "4 runs = 2 models x 2 repeats" in ended.stdout
     assert "images through a network" in ended.stdout
     assert not (tmp_path / "foveate-images").exists()
+    ended = foveate("run", "--data", images, *SMALL, "--policy", "paper,shipped", "--dry-run", cwd=tmp_path, status=1)
+    assert "have no split of their own" in ended.stderr  # before an image is decoded
 
 
 def test_help_and_version() -> None:

@@ -121,7 +121,7 @@ def _measure_all(source: Source, advance: Advance) -> Iterator[tuple[int, ImageF
 def _mask_fault(image: SourceImage, decoded: Decoded) -> str:
     """A name of Masks' lists, why the mask cannot be used, or "" where nothing is wrong with it."""
     try:
-        pixels = lesion_masks.read_mask(Path(image.mask), decoded.pixels.shape[:2])
+        pixels = lesion_masks.read_mask(Path(image.mask), (decoded.height, decoded.width))
     except UnreadableImageError as error:
         return str(error)
     if not pixels.any():

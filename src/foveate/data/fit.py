@@ -17,7 +17,10 @@ def square(pixels: NDArray[np.uint8], side: int, fit: str) -> NDArray[np.uint8]:
     """
     image = Image.fromarray(pixels)
     if fit == "pad":
-        image = ImageOps.pad(image, (side, side), Image.Resampling.BILINEAR, color=0)
+        place = on_square(image.width, image.height, side, fit)
+        whole = image.resize((int(place.width), int(place.height)), Image.Resampling.BILINEAR)
+        image = Image.new(image.mode, (side, side))
+        image.paste(whole, (int(place.left), int(place.top)))
     elif fit == "crop":
         image = ImageOps.fit(image, (side, side), Image.Resampling.BILINEAR)
     else:
@@ -37,9 +40,9 @@ class OnSquare:
 
 def on_square(width: int, height: int, side: int, fit: str) -> OnSquare:
     """Where `square(image, side, fit)` puts an image of width x height pixels."""
-    if fit == "pad":  # in whole pixels, as there
-        across = side if width >= height else round(width / height * side)
-        down = side if height >= width else round(height / width * side)
+    if fit == "pad":  # in whole pixels, one at least
+        across = side if width >= height else max(1, round(width / height * side))
+        down = side if height >= width else max(1, round(height / width * side))
         return OnSquare(round((side - across) * 0.5), round((side - down) * 0.5), across, down)
     if fit == "crop":
         scale = side / min(width, height)

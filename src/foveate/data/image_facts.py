@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.fft import dctn
+from scipy.fft import dct
 
 from foveate.data.decoders import Decoded, as_channels
 from foveate.runs import file_hash
 
 SIDE = 256  # pixels of the grey copy on which pictures are compared
-BORDER = 8  # pixels of the grey copy that count as its border, about 3 % of its side
+SMALL = 64  # pixels of the thumbnail on which they are measured
+BORDER = 2  # pixels of the thumbnail that count as its border, about 3 % of its side
+_COSINES = dct(np.eye(32), norm="ortho", axis=0)[1:9]  # the 8 lowest frequencies of 32 values, but the constant one
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class ImageFacts:
     mode: str
     format: str
     file_bytes: int
-    brightness: float  # mean of the grey copy, 0..255
+    brightness: float  # mean of the thumbnail, 0..255
     border: float  # mean of its outermost pixels
     constant: bool  # all pixels are the same
 
@@ -38,9 +40,9 @@ class ImageFacts:
 def facts_of(path: Path, decoded: Decoded, hash_of_file: str = "") -> ImageFacts:
     """Measure an image that is decoded already; the file is read again where its hash is not known. Raises OSError."""
     state = path.stat()
-    grey = grey_copy(decoded.pixels)
-    inner = grey[BORDER:-BORDER, BORDER:-BORDER]
-    perceptual, gradient = perceptual_hash(grey), gradient_hash(grey)
+    small = thumbnail(decoded.pixels)
+    inner = small[BORDER:-BORDER, BORDER:-BORDER]
+    perceptual, gradient = perceptual_hash(small), gradient_hash(small)
     return ImageFacts(
         file_hash=hash_of_file or file_hash(path),
         pixel_hash=decoded.pixel_hash,
@@ -51,10 +53,17 @@ def facts_of(path: Path, decoded: Decoded, hash_of_file: str = "") -> ImageFacts
         mode=decoded.mode,
         format=decoded.format,
         file_bytes=state.st_size,
-        brightness=float(grey.mean()),
-        border=(float(grey.sum()) - float(inner.sum())) / (grey.size - inner.size),
-        constant=int(np.ptp(grey)) <= 1 and bool((decoded.pixels == decoded.pixels[:1, :1]).all()),
+        brightness=float(small.mean()),
+        border=(float(small.sum()) - float(inner.sum())) / (small.size - inner.size),
+        constant=int(np.ptp(small)) <= 1 and bool((decoded.pixels == decoded.pixels[:1, :1]).all()),
     )
+
+
+def thumbnail(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W[, 3]) uint8 -> (64, 64) uint8: the luma, stretched to a square, antialiased: enough to measure by,
+    and made in less time than the grey copy."""
+    image = Image.fromarray(pixels).resize((SMALL, SMALL), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return np.asarray(image.convert("L"))
 
 
 def grey_copy(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -63,19 +72,20 @@ def grey_copy(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(luma).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
-def perceptual_hash(grey: NDArray[np.uint8]) -> int:
-    """pHash: which of the 64 lowest frequencies of a 32 x 32 reduction, the constant row and column left out, are
-    above their median (Zauner, Implementation and benchmarking of perceptual image hash functions, 2010).
+def perceptual_hash(small: NDArray[np.uint8]) -> int:
+    """pHash: which of the 64 lowest frequencies of a thumbnail halved, the constant row and column left out, are above
+    their median (Zauner, Implementation and benchmarking of perceptual image hash functions, 2010).
     """
-    small = np.asarray(Image.fromarray(grey).resize((32, 32), Image.Resampling.BILINEAR), dtype=np.float64)
-    low = dctn(small, norm="ortho")[1:9, 1:9].ravel()
-    return _packed(low > np.median(low))
+    half = np.asarray(Image.fromarray(small).reduce(2), dtype=np.float64)
+    low = (_COSINES @ half @ _COSINES.T).ravel()
+    middle = np.sort(low)[31:33].mean()  # the median, in a third of the time
+    return _packed(low > middle)
 
 
-def gradient_hash(grey: NDArray[np.uint8]) -> int:
-    """dHash: which pixels of a 9 x 8 reduction are brighter than their left neighbour (Krawetz 2013)."""
-    small = np.asarray(Image.fromarray(grey).resize((9, 8), Image.Resampling.BILINEAR))
-    return _packed((small[:, 1:] > small[:, :-1]).ravel())
+def gradient_hash(small: NDArray[np.uint8]) -> int:
+    """dHash: which pixels of a thumbnail made 9 x 8 are brighter than their left neighbour (Krawetz 2013)."""
+    reduced = np.asarray(Image.fromarray(small).resize((9, 8), Image.Resampling.BILINEAR))
+    return _packed((reduced[:, 1:] > reduced[:, :-1]).ravel())
 
 
 def _packed(bits: NDArray[np.bool_]) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.data.decoders import UnreadableImageError, as_channels, decode
+from foveate.data.decoders import WHOLE, UnreadableImageError, as_channels, decode
 from foveate.data.fit import square
 
 _MOST = 0.5  # of an image; a lesion that covers more, the border with it, is rather the background
@@ -23,7 +23,7 @@ _WORDS = {  # kind -> verb for one and for several, and what is wrong
 
 def read_mask(path: Path, size: tuple[int, ...]) -> NDArray[np.uint8]:
     """A mask file as (H, W) grey, the size (H, W) of its image. Raises UnreadableImageError that says why not."""
-    pixels = as_channels(decode(path).pixels, 1)[..., 0]
+    pixels = as_channels(decode(path, least=WHOLE).pixels, 1)[..., 0]
     if pixels.shape != size:
         raise UnreadableImageError(f"is {pixels.shape[1]} x {pixels.shape[0]} pixels, the image {size[1]} x {size[0]}")
     return pixels

@@ -51,7 +51,7 @@ class GrowingArray:
         """Raises ValueError for another shape than the rows'."""
         if row.shape != self.shape:
             raise ValueError(f"a row of shape {row.shape} does not fit rows of shape {self.shape}")
-        self._file.write(np.ascontiguousarray(row, dtype=self.dtype).tobytes())
+        self._file.write(np.ascontiguousarray(row, dtype=self.dtype).data)
         self.count += 1
 
     def flush(self) -> None:

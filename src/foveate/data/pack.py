@@ -14,6 +14,9 @@ from pydantic import BaseModel
 from foveate import runs
 
 
+_EXACT = 256  # values up to 255, squared and summed, stay below 2**24
+
+
 class Normalisation(BaseModel):
     """Mean and standard deviation of the training part's pixels, a value a channel, in units of 0..255."""
 
@@ -76,13 +79,15 @@ class Pack:
 def normalisation(pixels: NDArray[np.uint8], rows: Sequence[int], channels: int) -> Normalisation:
     """Mean and standard deviation of each channel over some rows of (n, side, side, 1 or 3), for a network that sees
     `channels`: those of grey are repeated. A channel of one value gets the standard deviation 1."""
-    counts = np.zeros((pixels.shape[-1], 256), dtype=np.int64)
+    side, own = pixels.shape[1], pixels.shape[-1]
+    sums, squares, total = np.zeros(own), np.zeros(own), len(rows) * side * side
     for row in rows:
-        for channel in range(pixels.shape[-1]):
-            counts[channel] += np.bincount(pixels[row, ..., channel].ravel(), minlength=256)
-    values, total = np.arange(256), counts.sum(1)
-    mean = counts @ values / total
-    std = np.sqrt(np.maximum(counts @ values**2 / total - mean**2, 0))
+        for start in range(0, side, _EXACT):  # sums of integers, in parts that float32 holds exactly
+            lines = pixels[row, start : start + _EXACT].reshape(-1, side * own).astype(np.float32)
+            sums += lines.sum(0).reshape(side, own).sum(0, dtype=np.float64)
+            squares += np.einsum("ij,ij->j", lines, lines).reshape(side, own).sum(0, dtype=np.float64)
+    mean = sums / total
+    std = np.sqrt(np.maximum(squares / total - mean**2, 0))
     std = np.where(std > 0, std, 1.0)
     repeat = channels // pixels.shape[-1]
     return Normalisation(mean=[*map(float, mean)] * repeat, std=[*map(float, std)] * repeat)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from foveate import runs
 from foveate.config import Images
 from foveate.data import freshness, lesion_masks
-from foveate.data.decoders import Decoded, UnreadableImageError, as_channels
+from foveate.data.decoders import ENOUGH, Decoded, UnreadableImageError, as_channels
 from foveate.data.fit import square
 from foveate.data.image_facts import ImageFacts, facts_of
 from foveate.data.npy import GrowingArray
@@ -33,7 +33,7 @@ from foveate.errors import FoveateError
 
 Advance = Callable[[int], None]
 PIXELS, MASKS, ENTRIES = "pixels.npy", "masks.npy", "images.jsonl"
-_VERSION = 1  # of what decoding does: another one, other packs
+_VERSION = 2  # of what decoding does: another one, other packs
 _LIBRARIES = ("pillow", "numpy", "pydicom", "pylibjpeg-openjpeg", "pyjpegls", "nibabel")  # whose versions may, too
 _UNFINISHED = ".new"
 _KEPT = 30 * 24 * 3600  # seconds; a pack that no study on this disk has, and none asked for that long, is removed
@@ -110,15 +110,13 @@ def _contents(source: Source) -> dict[Path, str]:
         except OSError as error:
             return f"unreadable: {error.strerror}"
 
-    with ThreadPoolExecutor() as pool:
-        ordered = sorted(paths)
-        return dict(zip(ordered, pool.map(one, ordered), strict=True))
+    ordered = sorted(paths)
+    return dict(zip(ordered, itertools.chain.from_iterable(in_threads(one, ordered)), strict=True))
 
 
 def _key(source: Source, settings: Images, contents: dict[Path, str]) -> str:
     """The name of a pack: it changes with the content of a file, with their order, and with how they are decoded."""
-    known = {own.metadata["Name"].lower(): own.version for own in importlib.metadata.distributions()}
-    versions = [known.get(name, "") for name in _LIBRARIES]
+    versions = [_version(name) for name in _LIBRARIES]
     digest = hashlib.sha256(repr((_VERSION, versions, settings.pixels, settings.fit, settings.channels)).encode())
     for image in source.images:
         file = file_of(source, image)
@@ -126,6 +124,13 @@ def _key(source: Source, settings: Images, contents: dict[Path, str]) -> str:
         mask = contents[Path(image.mask)] if image.mask else ""
         digest.update(f"\n{contents[file]} {member} {mask}".encode())
     return digest.hexdigest()[:32]
+
+
+def _version(library: str) -> str:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _build(place: Path, source: Source, settings: Images, contents: dict[Path, str], advance: Advance) -> Path:
@@ -200,6 +205,8 @@ def _decoded(source: Source, settings: Images, contents: dict[Path, str], start:
             decoded = open_image(source, image)
             pixels = _mask_of(image, decoded) if image.mask else None
             entry: dict[str, Any] = {"facts": asdict(facts_of(file, decoded, contents[file]))}
+            if decoded.is_reduced and settings.pixels > ENOUGH:
+                decoded = open_image(source, image, settings.pixels)
         except UnreadableImageError as error:
             return _Decoded({"unreadable": str(error)})
         except OSError as error:
@@ -215,7 +222,7 @@ def _decoded(source: Source, settings: Images, contents: dict[Path, str], start:
 
 def _mask_of(image: SourceImage, decoded: Decoded) -> NDArray[np.uint8]:
     try:
-        return lesion_masks.read_mask(Path(image.mask), decoded.pixels.shape[:2])
+        return lesion_masks.read_mask(Path(image.mask), (decoded.height, decoded.width))
     except UnreadableImageError as error:
         raise UnreadableImageError(f"its mask {error}") from None
 

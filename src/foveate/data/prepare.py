@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -119,7 +120,7 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
     duplicates = find_duplicates(list(manifest["pixel_hash"]), [class_of[image.label] for image in images])
     with quiet_pillow():
         twins = find_twins(packs.facts, grey_of(source, images))
-    parts = _split_all(folder, subject, images, class_of, duplicates, twins)
+    parts = _split_all(study, subject, images, class_of, duplicates, twins)
     runs.write_text(place / "manifest.csv", manifest.to_csv(index=False))
     for name, part in parts.items():
         rows = [row for row, own in enumerate(part) if own]
@@ -150,6 +151,15 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
     packs.place(ENTRIES, place / "pack" / ENTRIES)
     if packs.masks:
         packs.place(MASKS, place / "pack" / MASKS)
+    written = [place / "manifest.csv", *(place / name for name in parts), pixels_file]
+    with ThreadPoolExecutor(1) as pool:  # both read all pixels
+        fingerprint = pool.submit(runs.fingerprint, written, classes)
+        seen = {
+            name: normalisation(
+                packs.pixels, [row for row, own in enumerate(part) if own == splits.TRAIN], study.images.channels
+            )
+            for name, part in parts.items()
+        }
     index = PackIndex(
         cases=cases,
         labels=[names.index(class_of[label]) for label in labels],
@@ -158,14 +168,9 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
         pixels=study.images.pixels,
         fit=study.images.fit,
         channels=study.images.channels,
-        normalisation={
-            name: normalisation(
-                packs.pixels, [row for row, own in enumerate(part) if own == splits.TRAIN], study.images.channels
-            )
-            for name, part in parts.items()
-        },
+        normalisation=seen,
         masks={cases[row]: own for row, own in packs.masks.items()},
-        fingerprint=runs.fingerprint([place / "manifest.csv", *(place / name for name in parts), pixels_file], classes),
+        fingerprint=fingerprint.result(),
     )
     runs.write_json(place / freshness.FILES, files)
     runs.write_text(place / "pack" / "index.json", index.model_dump_json() + "\n")
@@ -201,8 +206,17 @@ def _manifest(images: Sequence[SourceImage], facts: Sequence[ImageFacts]) -> pd.
     return pd.DataFrame(rows, columns=MANIFEST_COLUMNS)
 
 
+def try_split(study: Study, subject: Subject, source: Source) -> None:
+    """Split images that are not decoded yet, as if no picture stood there twice: FoveateError where that cannot be."""
+    labels = [image.label for image in source.images]
+    dataset = study.datasets[subject.dataset]
+    classes, _ = classes_of(labels, dataset.positive, dataset.each_class, str(source.folder))
+    class_of = {label: name for name, own in classes.items() for label in own}
+    _split_all(study, subject, source.images, class_of, Duplicates([], []), Twins([], [], []))
+
+
 def _split_all(
-    folder: StudyFolder,
+    study: Study,
     subject: Subject,
     images: Sequence[SourceImage],
     class_of: dict[str, str],
@@ -210,7 +224,6 @@ def _split_all(
     twins: Twins,
 ) -> dict[str, list[str]]:
     """Split file name -> a part for each image, '' for those that the policy leaves out."""
-    study = folder.study
     removed = duplicates.to_remove() if subject.policy == "clean" else set()
     kept = [row for row in range(len(images)) if row not in removed]
     labels = [class_of[images[row].label] for row in kept]

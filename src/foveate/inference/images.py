@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from foveate.data.decoders import Decoded, UnreadableImageError, as_channels, is_image
+from foveate.data.decoders import ENOUGH, Decoded, UnreadableImageError, as_channels, is_image
 from foveate.data.fit import square
 from foveate.data.sources import Source, SourceImage, open_path
 from foveate.data.sources.archives import unpacked
@@ -130,12 +130,16 @@ def pictures_in(image: ImagePath) -> list[ImagePath]:
 
 def read_picture(image: ImagePath, model: ModelFacts, draw: bool) -> Picture:
     """Decode a picture and make it what `model` was trained on. Raises UnreadableImageError that says why not."""
-    decoded = open_path(image.folder, image.path)
+    decoded = open_path(image.folder, image.path, max(ENOUGH, model.pixels))  # as for training
     pixels = square(decoded.pixels, model.pixels, model.fit)
     if COLOUR not in model.kinds and model.kinds and pixels.ndim == 3:
         pixels = as_channels(pixels, 1)[..., 0]
     warnings = tuple(_warnings(decoded, model))
-    return Picture(image, as_channels(pixels, model.channels), drawable(decoded.pixels) if draw else None, warnings)
+    drawn_on = None
+    if draw:
+        large = open_path(image.folder, image.path, LONGEST) if decoded.is_reduced else decoded
+        drawn_on = drawable(large.pixels)
+    return Picture(image, as_channels(pixels, model.channels), drawn_on, warnings)
 
 
 def _warnings(decoded: Decoded, model: ModelFacts) -> Iterator[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from foveate.data.decoders import UnreadableImageError, quiet_pillow
+from foveate.data.decoders import WHOLE, UnreadableImageError, quiet_pillow
 from foveate.data.sources import open_path
 from foveate.errors import FoveateError
 from foveate.explanation.overlays import INFERNO
@@ -29,13 +29,14 @@ def original(folder: Path, path: str, pixel_hash: str) -> NDArray[np.uint8]:
     """
     try:
         with quiet_pillow():
-            decoded = open_path(folder, path)
+            decoded = open_path(folder, path)  # as the models saw it
+            whole = open_path(folder, path, WHOLE) if decoded.is_reduced else decoded
     except UnreadableImageError as error:
         raise FoveateError(f"{folder / path} {error}.") from error
     if decoded.pixel_hash != pixel_hash:
         file = folder / path
         raise FoveateError(f"{file} is not the image that the models saw: it has changed since the study read it.")
-    return decoded.pixels
+    return whole.pixels
 
 
 def layer(heat: NDArray[np.floating]) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from foveate.config.dataset import Dataset
 from foveate.data.cards import CARDS
-from foveate.data.decoders import Decoded, decode
+from foveate.data.decoders import ENOUGH, Decoded, decode
 from foveate.data.sources import labels
 from foveate.data.sources.archives import unpacked
 from foveate.data.sources.folders import from_folders, only_folder, visible_files
@@ -65,17 +65,17 @@ def folder_of(dataset: Dataset) -> Path:
     return only_folder(place) if dataset.rules and not listed and place.is_dir() else place
 
 
-def open_image(source: Source, image: SourceImage) -> Decoded:
-    """One image's pixels. Raises UnreadableImageError that says why it cannot be read."""
-    return open_path(source.folder, image.path)
+def open_image(source: Source, image: SourceImage, least: int = ENOUGH) -> Decoded:
+    """One image's pixels, as `decode` gives them. Raises UnreadableImageError that says why it cannot be read."""
+    return open_path(source.folder, image.path, least)
 
 
-def open_path(folder: Path, path: str) -> Decoded:
+def open_path(folder: Path, path: str, least: int = ENOUGH) -> Decoded:
     """The pixels of an image by its path as it stands in a manifest. Raises UnreadableImageError."""
     if MARK in path:
         return decode_medmnist(folder, path)
     file = _file(folder, path)
-    return decode(file, int(path.rpartition("#")[2])) if file != folder / path else decode(file)
+    return decode(file, int(path.rpartition("#")[2]) if file != folder / path else None, least)
 
 
 def file_of(source: Source, image: SourceImage) -> Path:

@@ -43,6 +43,12 @@ def from_table(
         split = _split(rest.pop("split"), table.where(row))
         mask = str(folder / masks[row]) if masks[row] else ""
         images.append(SourceImage(paths[row], label_of(row), split=split, mask=mask, **rest))
+    without = sum(not image.patient for image in images)
+    if 0 < without < len(images):
+        have = "has" if without == 1 else "have"
+        warnings.append(
+            f"{without:,} of {len(images):,} images {have} no {name_of['patient']}: each counts as another patient's"
+        )
     own = [other for other in (file, label_file) if other]
     known = {*paths, *(path.partition("#")[0] for path in paths), *masks}
     known |= {name for name in files for other in own if name.endswith(other.name) and other.samefile(folder / name)}
