@@ -20,6 +20,7 @@ from foveate.report.localisation_tables import (
     difference_table,
     group_table,
     groups,
+    interval_table,
     localisation_table,
     read_summary,
     score_table,
@@ -50,7 +51,7 @@ def summary() -> pd.DataFrame:
     }
     rows = [
         row("resnet18", "energy", value=0.2, lift=2.5, undefined=3, **priors),
-        row("resnet18+se", "energy", value=0.31, lift=3.5, undefined=0, **priors, **tested),
+        row("resnet18+se", "energy", value=0.31, lift=3.5, undefined=0, ci_low=0.2, ci_high=0.45, **priors, **tested),
         row("resnet18", "pixel_auprc", value=0.5, **priors),
         row("resnet18+se", "pixel_auprc", value=0.6, **priors, **tested, chance=0.1),
         row("resnet18", "iou_otsu", value=0.5, chance=0.02),
@@ -69,8 +70,8 @@ def test_rows_of_the_summary() -> None:
     baseline, se = located()
     assert (baseline.model, baseline.images, baseline.blank) == ("resnet18", 10, 3)
     assert se.scores["energy"] == Score(
-        value=0.31, chance=0.1, lift=3.5, centre_prior=0.25, mean_map=0.3, delta=0.1, interval=(-0.02, 0.22),
-        p_holm=0.04, method=METHOD,
+        value=0.31, own=(0.2, 0.45), chance=0.1, lift=3.5, centre_prior=0.25, mean_map=0.3, delta=0.1,
+        interval=(-0.02, 0.22), p_holm=0.04, method=METHOD,
     )  # fmt: skip
     assert baseline.scores["hit_rate"] == Score()  # not scored
     assert localisation_table(study(), replace(MRI, policy="clean"), summary()) == []
@@ -86,6 +87,19 @@ def test_models_then_priors_then_chance() -> None:
         "| Centre prior (no network) | 25.0 % |  | 0.250 | – | – | – | – | – |  |",
         "| Chance | 10.0 % | × 1.0 | 0.100 | – | – | – | – | 0.030 |  |",  # Otsu: the mean of both models'
     ]
+
+
+def test_means_with_their_intervals() -> None:
+    table = interval_table(located(), "", 0.9)
+    assert table is not None
+    assert table.head == ("Model", "Energy", "90 % CI", "Pixel AUPRC", "90 % CI", "Pointing game", "90 % CI")
+    assert table.rows == (
+        ("ResNet-18", "20.0 %", "", "0.500", "", "–", ""),
+        ("ResNet-18 + SE", "31.0 %", "20.0 % to 45.0 %", "0.600", "", "–", ""),
+    )
+    assert interval_table(located()[:1], "") is None
+    assert "new training runs" in localisation_words.intervals_meaning(2)
+    assert "these trained networks" in localisation_words.intervals_meaning(1)
 
 
 def test_differences_in_points_with_interval_and_p() -> None:
@@ -114,7 +128,8 @@ def test_the_csv_has_every_number() -> None:
     assert found["model"] == "resnet18+se"
     assert (found["images"], found["blank_maps"]) == ("10", "0")
     energy = {
-        "mean": "0.31", "deviation": "", "chance": "0.1", "lift": "3.5", "centre_prior": "0.25", "mean_map": "0.3",
+        "mean": "0.31", "mean_low": "0.2", "mean_high": "0.45", "deviation": "", "chance": "0.1", "lift": "3.5",
+        "centre_prior": "0.25", "mean_map": "0.3",
         "delta": "0.1", "p_holm": "0.04", "delta_low": "-0.02", "delta_high": "0.22",
     }  # fmt: skip
     assert {name: found[f"energy_{name}"] for name in energy} == energy

@@ -13,7 +13,6 @@ from pydantic import BaseModel
 
 from foveate import runs
 
-
 _EXACT = 256  # values up to 255, squared and summed, stay below 2**24
 
 

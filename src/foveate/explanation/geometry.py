@@ -57,7 +57,8 @@ def geometry(width: int, height: int, side: int, fit: str) -> Geometry:
     """How an original of width x height pixels that `fit.square(pixels, side, fit)` brought to a square is shown.
 
     "stretch": the original's aspect ratio, its shorter side as long as the square's, so that nothing is lost, unless
-    the longer one would exceed LONGEST sides. "pad": the part of the square that is image, in whole pixels. "crop": the square itself, the middle of the original.
+    the longer one would exceed LONGEST sides. "pad": the part of the square that is image, in whole pixels. "crop": the
+    square itself, the middle of the original.
     """
     if fit == "crop" or width == height:
         return Geometry(side, side, side, 0, 0, side, side)

@@ -23,6 +23,7 @@ def localisation_section(folder: StudyFolder, subject: Subject, summary: pd.Data
     return {
         "models": len(rows),
         "scores": tables.score_table(rows, words.localisation_meaning(rows)),
+        "intervals": tables.interval_table(rows, words.intervals_meaning(folder.study.repeats), confidence),
         "differences": tables.difference_table(rows, words.differences_meaning(rows), confidence),
         "groups": tables.group_table(groups, words.groups_meaning(rows), confidence),
         "looks": words.where_it_looks(rows),

@@ -38,6 +38,7 @@ class Score:
     """One metric of one model over some images: a row of localisation-summary.csv; None where there is no value."""
 
     value: float | None = None
+    own: tuple[float, float] | None = None  # interval of value
     deviation: float | None = None  # between runs
     chance: float | None = None
     lift: float | None = None  # mean of value / chance
@@ -86,19 +87,24 @@ def localisation_table(
 
 
 def _score(row: Mapping[Any, Any]) -> Score:
-    low, high = number(row["delta_low"]), number(row["delta_high"])
     return Score(
         value=number(row["value"]),
+        own=_ends(row, "ci"),
         deviation=number(row["sd_runs"]),
         chance=number(row["chance"]),
         lift=number(row["lift"]),
         centre_prior=number(row["centre_prior"]),
         mean_map=number(row["mean_map"]),
         delta=number(row["delta"]),
-        interval=None if low is None or high is None else (low, high),
+        interval=_ends(row, "delta"),
         p_holm=number(row["p_holm"]),
         method=str(row["method"]),
     )
+
+
+def _ends(row: Mapping[Any, Any], of: str) -> tuple[float, float] | None:
+    low, high = number(row[f"{of}_low"]), number(row[f"{of}_high"])
+    return None if low is None or high is None else (low, high)
 
 
 def groups(study: Study, subject: Subject, summary: pd.DataFrame) -> dict[str, list[Localisation]]:
@@ -155,6 +161,22 @@ def _chance(rows: Sequence[Localisation]) -> list[str]:
         if metric == "energy":
             cells.append(times(1.0))
     return cells
+
+
+def interval_table(rows: Sequence[Localisation], caption: str, confidence: float = 0.95) -> Table | None:
+    """The headline metrics of each model with their intervals; None where there is none."""
+    if not any(row.scores[metric].own for row in rows for metric in HEADLINE):
+        return None
+    head = [cell for metric in HEADLINE for cell in (SHOWN[metric][0], f"{100 * confidence:g} % CI")]
+    lines = [
+        (row.title, *(cell for metric in HEADLINE for cell in _with_ends(row.scores[metric], metric))) for row in rows
+    ]
+    return Table(caption, ("Model", *head), tuple(lines))
+
+
+def _with_ends(score: Score, metric: str) -> tuple[str, str]:
+    written = SHOWN[metric][1]
+    return written(score.value), " to ".join(map(written, score.own)) if score.own else ""
 
 
 def difference_table(rows: Sequence[Localisation], caption: str, confidence: float = 0.95) -> Table | None:

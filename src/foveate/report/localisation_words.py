@@ -80,6 +80,16 @@ def localisation_meaning(rows: Sequence[Localisation]) -> str:
     return text
 
 
+def intervals_meaning(repeats: int) -> str:
+    """What the intervals of the models' own means are for."""
+    if repeats == 1:
+        return "Intervals are for new images and these trained networks: one run says nothing of other trainings."
+    return (
+        "Intervals are for new images and new training runs of the model, so with few runs they are wide; two of them "
+        "say less about a difference than the table of differences does."
+    )
+
+
 def differences_meaning(rows: Sequence[Localisation]) -> str:
     """What the table of differences holds, and the test behind it."""
     titles: dict[str, list[str]] = {}

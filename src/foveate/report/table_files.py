@@ -121,13 +121,15 @@ def auc_display(rows: Sequence[ModelResult], caption: str, table: int | None, co
 
 def localisation_csv(rows: Sequence[Localisation]) -> str:
     """The localisation table as CSV, with the differences to the baseline; all values but lift are fractions of 1."""
-    kinds = [field.name for field in fields(Score) if field.name not in ("value", "interval", "method")]
-    head = [f"{metric}_{kind}" for metric in SHOWN for kind in ("mean", *kinds, "delta_low", "delta_high")]
+    kinds = [field.name for field in fields(Score) if field.name not in ("value", "own", "interval", "method")]
+    names = ("mean", "mean_low", "mean_high", *kinds, "delta_low", "delta_high")
+    head = [f"{metric}_{kind}" for metric in SHOWN for kind in names]
     lines = [["model", "images", "blank_maps", *head]]
     for row in rows:
         values: list[float | None] = []
         for score in (row.scores[metric] for metric in SHOWN):
-            values += [score.value, *(getattr(score, kind) for kind in kinds), *(score.interval or (None, None))]
+            values += [score.value, *(score.own or (None, None)), *(getattr(score, kind) for kind in kinds)]
+            values += score.interval or (None, None)
         numbers = ["" if value is None else f"{value:.6g}" for value in values]
         lines.append([row.model, str(row.images), str(row.blank), *numbers])
     return _csv(lines)
