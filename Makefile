@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN = .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-# A file's tests stay together: they share what is slow to make.
-TEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+# A file's tests stay together: they share what is slow to make. The slowest files begin (tests/conftest.py).
+TEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test check bench clean
 

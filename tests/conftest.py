@@ -16,13 +16,22 @@ MakeImages = Callable[..., Path]
 
 
 def pytest_configure() -> None:
-    """Let programs that tests start be stopped by Ctrl-C, also where the tests run in a shell's background."""
+    """Let programs that tests start be stopped by Ctrl-C, also where the tests run in a shell's background; and keep
+    each of several processes that test, and the programs it starts, to a core of its own.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    if worker and hasattr(os, "sched_setaffinity"):  # threads of more processes than cores wait for each other
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker) % len(cores)]})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, with a reason, what needs a browser that is not there; on CI it must run."""
+    """Begin with whole programs, which take longest. Skip, with a reason, what needs a browser that is not there; on CI
+    it must run.
+    """
+    items.sort(key=lambda item: not item.path.is_relative_to(Path(__file__).parent / "system"))
     if shutil.which("chromium") or os.environ.get("CI") == "true":
         return
     for item in items:

@@ -114,21 +114,29 @@ def test_expanded_gradient_from_above(case: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_half_precision_is_as_near_as_the_textbook(case: str) -> None:
-    exact, above = torch.randn(4, 32, 14, 14), torch.randn(4, 32, 14, 14)
+    # The median of some inputs: GC's norm of two hidden units makes much of a rounding now and then, in either form.
     for memory_format in FORMATS:
-        x = exact.bfloat16().contiguous(memory_format=memory_format)
-        block = randomised(case, 32, torch.float32)
-        truth = outcome(copy.deepcopy(block), textbook(copy.deepcopy(block)), x.float(), above.bfloat16().float())
-        errors = []
-        for form in (copy.deepcopy(block), textbook(copy.deepcopy(block))):
-            own = x.clone().requires_grad_()
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                y = form(own)
-                y.backward(above.to(y.dtype))  # also inside autocast, where products are rounded
-            assert own.grad is not None
-            errors.append([(y - truth["y"]).abs().mean().item(), (own.grad - truth["x"]).abs().mean().item()])
-        assert errors[0][0] <= 1.2 * errors[1][0] + 1e-6
-        assert errors[0][1] <= 1.2 * errors[1][1] + 1e-6
+        errors = torch.tensor([half_precision_errors(case, memory_format, seed) for seed in range(9)]).median(0).values
+        fast, reference = errors
+        assert (fast <= 1.2 * reference + 1e-6).all(), errors
+
+
+def half_precision_errors(case: str, memory_format: torch.memory_format, seed: int) -> list[list[float]]:
+    """Mean error of the output and of the gradient of x, of the fast form and of the textbook's, in bfloat16."""
+    generator = torch.Generator().manual_seed(seed)
+    exact, above = (torch.randn(4, 32, 14, 14, generator=generator) for _ in range(2))
+    x = exact.bfloat16().contiguous(memory_format=memory_format)
+    block = randomised(case, 32, torch.float32)
+    truth = outcome(copy.deepcopy(block), textbook(copy.deepcopy(block)), x.float(), above.bfloat16().float())
+    errors = []
+    for form in (copy.deepcopy(block), textbook(copy.deepcopy(block))):
+        own = x.clone().requires_grad_()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y = form(own)
+            y.backward(above.to(y.dtype))  # also inside autocast, where products are rounded
+        assert own.grad is not None
+        errors.append([(y - truth["y"]).abs().mean().item(), (own.grad - truth["x"]).abs().mean().item()])
+    return errors
 
 
 @pytest.mark.parametrize("memory_format", FORMATS, ids=str)

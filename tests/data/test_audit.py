@@ -250,6 +250,34 @@ def test_the_command(bad: Path, clean: Path, tmp_path: Path) -> None:
     assert runs.read_json(tmp_path / "mine" / "audit.json")["images"] == 48
 
 
+def test_the_images_of_a_study(bad: Path, clean: Path, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text(
+        "image,dx\n" + "".join(f"{path.relative_to(bad)},{path.parent.name}\n" for path in sorted(bad.rglob("*.*g")))
+    )
+    tabled = f"{{source: {bad}, table: {tmp_path}/table.csv, columns: {{path: image, label: dx}}}}"
+    study = tmp_path / "mine.yaml"
+    study.write_text(f"models: [resnet18]\ndatasets: {{mine: {tabled}}}\n")
+    status, told = audit_command(study, cwd=tmp_path)
+    assert status == 0, told
+    assert "audit: foveate-audit-mine/index.html" in told
+    assert "different pictures" in told
+    study.write_text(
+        f"models: [resnet18]\ndatasets: {{mine: {tabled}, other: {{source: {clean}}}, p: {{source: phantom}}}}"
+    )
+    assert audit_command(study, "--dataset", "other", cwd=tmp_path)[0] == 0
+    assert runs.read_json(tmp_path / "foveate-audit-other" / "audit.json")["images"] == 48
+    for arguments, message in (
+        ([study], "choose one with --dataset mine|other"),
+        ([study, "--dataset", "p"], "no data set 'p' with a source: mine, other"),
+        ([clean, "--dataset", "mine"], "--dataset goes with a study's YAML file only"),
+        ([study, "--dataset", "other", "--out", clean / "x"], "where nothing is written"),
+        ([tmp_path / "absent.yaml"], "there is no study"),
+    ):
+        status, told = audit_command(*arguments, cwd=tmp_path)
+        assert status == 2
+        assert message in " ".join(told.split())
+
+
 def test_wrong_use(clean: Path, tmp_path: Path) -> None:
     before = listing(clean)
     for arguments, cwd, message in (

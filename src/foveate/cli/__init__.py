@@ -189,7 +189,15 @@ app.command()(predict.predict)
 
 @data_app.command("audit")
 def audit(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of images, or a zip, as for run --data.")],
+    place: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="A folder of images, or a zip, as for run --data; or a study's YAML file that names it."
+        ),
+    ],
+    dataset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which data set, of a study that has several.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="A folder for the page and audit.json [default: ./foveate-audit-<DIR>].")
     ] = None,
@@ -219,7 +227,7 @@ def audit(
     from foveate.commands import audit as commands
 
     labels = [label.strip() for label in (positive or "").split(",") if label.strip()]
-    commands.audit(folder, out, masks, labels, strict, skip_unreadable, quiet)
+    commands.audit(place, dataset, out, masks, labels, strict, skip_unreadable, quiet)
 
 
 @data_app.command("fetch")

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from foveate import console, runs
+from foveate import config, console, runs
+from foveate.config.dataset import PHANTOM, Dataset
 from foveate.errors import UsageError
 
 _OWN = {"audit.json", "index.html"}
 
 
 def audit(
-    folder: Path,
+    place: Path,
+    dataset: str | None,
     out: Path | None,
     masks: Path | None,
     positive: Sequence[str],
@@ -20,16 +22,23 @@ def audit(
     skip_unreadable: bool,
     quiet: bool,
 ) -> None:
-    """`foveate data audit DIR`. Raises SystemExit(1) where `strict` finds a reason."""
-    with console.errors_for_people(f"foveate data audit {folder}"), console.bar(quiet) as progress:
+    """`foveate data audit DIR|STUDY.yaml`. Raises SystemExit(1) where `strict` finds a reason."""
+    with console.errors_for_people(f"foveate data audit {place}"), console.bar(quiet) as progress:
         from foveate.data import audit_page, audit_words
         from foveate.data.examine import audit_folder
-        from foveate.data.sources import read_source
+        from foveate.data.sources import read_dataset, read_source
 
-        source = read_source(folder, masks)
-        name = folder.stem if folder.is_file() else folder.resolve().name
+        if place.suffix.lower() in (".yaml", ".yml"):
+            name, described = _of_study(place, dataset)
+            source = read_dataset(described.model_copy(update={"masks": str(masks)}) if masks else described)
+            images, positive = Path(described.source or ""), positive or described.positive
+        elif dataset is not None:
+            raise UsageError("--dataset goes with a study's YAML file only.")
+        else:
+            name = place.stem if place.is_file() else place.resolve().name
+            source, images = read_source(place, masks), place
         out = out or Path(f"foveate-audit-{name}")
-        _refuse(out, folder)
+        _refuse(out, images)
         progress.start(len(source.images), 0)
         progress.announce(f"reading {len(source.images):,} images")
         found = audit_folder(source, positive, progress.advance)
@@ -42,6 +51,20 @@ def audit(
     if strict and reasons:
         console.err.print(f"error: --strict: {'; '.join(reasons)}.", markup=False)
         raise SystemExit(1)
+
+
+def _of_study(place: Path, dataset: str | None) -> tuple[str, Dataset]:
+    """The only data set of a study, or the one that is asked for, by its name. Raises UsageError."""
+    study = config.parse_study(config.read_study(place), str(place))
+    known = {name: own for name, own in study.datasets.items() if own.source and own.source != PHANTOM}
+    if not known:
+        raise UsageError(f"{place} names no folder of images: give one of its data sets a source.")
+    if dataset is None and len(known) > 1:
+        raise UsageError(f"{place} has several data sets: choose one with --dataset {'|'.join(known)}.")
+    name = next(iter(known)) if dataset is None else dataset
+    if name not in known:
+        raise UsageError(f"{place} has no data set {name!r} with a source: {', '.join(known)}.")
+    return name, known[name]
 
 
 def _refuse(out: Path, folder: Path) -> None:
