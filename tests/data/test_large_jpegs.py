@@ -49,7 +49,9 @@ def test_both_sides_stay_long_enough(tmp_path: Path, size: tuple[int, int], expe
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(16, 300), st.integers(16, 300), st.integers(16, 160))
-def test_never_below_what_is_asked_for(tmp_path_factory: pytest.TempPathFactory, width: int, height: int, least: int):
+def test_never_below_what_is_asked_for(
+    tmp_path_factory: pytest.TempPathFactory, width: int, height: int, least: int
+) -> None:
     path = tmp_path_factory.mktemp("jpeg") / "a.jpg"
     Image.new("L", (width, height), 90).save(path)
     image = decode(path, least=least)

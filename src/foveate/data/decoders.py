@@ -159,7 +159,7 @@ def _pixels(image: Image.Image) -> NDArray[np.uint8]:
         return np.asarray(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        if image.getextrema()[3] != (255, 255):
+        if image.getchannel("A").getextrema() != (255, 255):
             black = Image.new("RGBA", image.size, (0, 0, 0, 255))
             image = Image.alpha_composite(black, image)
     if image.mode != "RGB":  # converting makes a copy in any case
