@@ -42,6 +42,7 @@ def facts_of(path: Path, decoded: Decoded, hash_of_file: str = "") -> ImageFacts
     state = path.stat()
     small = thumbnail(decoded.pixels)
     inner = small[BORDER:-BORDER, BORDER:-BORDER]
+    whole, within = int(small.sum()), int(inner.sum())
     perceptual, gradient = perceptual_hash(small), gradient_hash(small)
     return ImageFacts(
         file_hash=hash_of_file or file_hash(path),
@@ -53,8 +54,8 @@ def facts_of(path: Path, decoded: Decoded, hash_of_file: str = "") -> ImageFacts
         mode=decoded.mode,
         format=decoded.format,
         file_bytes=state.st_size,
-        brightness=float(small.mean()),
-        border=(float(small.sum()) - float(inner.sum())) / (small.size - inner.size),
+        brightness=whole / small.size,
+        border=(whole - within) / (small.size - inner.size),
         constant=int(np.ptp(small)) <= 1 and bool((decoded.pixels == decoded.pixels[:1, :1]).all()),
     )
 

@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -204,7 +204,7 @@ def _decoded(source: Source, settings: Images, contents: dict[Path, str], start:
         try:
             decoded = open_image(source, image)
             pixels = _mask_of(image, decoded) if image.mask else None
-            entry: dict[str, Any] = {"facts": asdict(facts_of(file, decoded, contents[file]))}
+            entry: dict[str, Any] = {"facts": vars(facts_of(file, decoded, contents[file]))}
             if decoded.is_reduced and settings.pixels > ENOUGH:
                 decoded = open_image(source, image, settings.pixels)
         except UnreadableImageError as error:
