@@ -12,6 +12,7 @@ from PIL import Image
 
 from foveate import runs
 from foveate.config import Study, parse_study
+from foveate.data.pack import normalisation
 from foveate.data.prepare import is_prepared, pack_of, prepare, source_of
 from foveate.errors import FoveateError
 from foveate.runs import StudyFolder
@@ -62,6 +63,15 @@ def test_a_folder_becomes_a_pack(make_images: MakeImages, tmp_path: Path) -> Non
     audit = runs.read_json(folder.data(subject) / "audit.json")
     assert audit["parts"] == {"train": {"normal": 16, "sick": 8}, "validation": {"normal": 4, "sick": 2}}
     assert audit["positive_chosen_by"] == "name"
+
+
+def test_statistics_of_large_bright_squares_are_exact() -> None:
+    pixels = np.random.default_rng(0).integers(250, 256, (3, 300, 300, 3), dtype=np.uint8)
+    pixels[2] = 0  # of another part
+    found, values = normalisation(pixels, [0, 1], 3), pixels[:2].reshape(-1, 3).astype(np.int64)
+    mean = values.sum(0) / len(values)
+    assert found.mean == mean.tolist()
+    assert found.std == np.sqrt((values**2).sum(0) / len(values) - mean**2).tolist()
 
 
 def test_done_is_done(make_images: MakeImages, tmp_path: Path) -> None:

@@ -192,14 +192,15 @@ def audit(
     place: Annotated[
         Path,
         typer.Argument(
-            metavar="DIR", help="A folder of images, or a zip, as for run --data; or a study's YAML file that names it."
+            metavar="DIR|STUDY.yaml",
+            help="A folder of images, or a zip, as for run --data; or a study that says how they are described.",
         ),
     ],
     dataset: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which data set, of a study that has several.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="A folder for the page and audit.json [default: ./foveate-audit-<DIR>].")
+        Path | None, typer.Option(help="A folder for the page and audit.json [default: ./foveate-audit-<name>].")
     ] = None,
     masks: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Lesion masks, in a folder that mirrors the images.")

@@ -28,7 +28,7 @@ def audit(
         from foveate.data.examine import audit_folder
         from foveate.data.sources import read_dataset, read_source
 
-        if place.suffix.lower() in (".yaml", ".yml"):
+        if place.suffix.lower() in (".yaml", ".yml") and not place.is_dir():
             name, described = _of_study(place, dataset)
             source = read_dataset(described.model_copy(update={"masks": str(masks)}) if masks else described)
             images, positive = Path(described.source or ""), positive or described.positive

@@ -22,7 +22,6 @@ EXTENSIONS = PILLOW | DICOM | NIFTI
 SMALLEST = 16  # pixels a side; below that there is nothing to classify
 ENOUGH = 448  # pixels that both sides of a large JPEG keep: twice what the paper's networks see
 WHOLE = 65_536  # a `least` of which nothing is left away: no side of a JPEG is longer
-_SOME = 16  # pixels along each side
 _ORIENTATION, _TURNED = 0x0112, 5  # the EXIF tag, and the first of its values that swap width and height
 LARGEST = 100_000_000  # pixels an image; decoding takes 3 bytes each
 
@@ -164,17 +163,7 @@ def _pixels(image: Image.Image) -> NDArray[np.uint8]:
             image = Image.alpha_composite(black, image)
     if image.mode != "RGB":  # converting makes a copy in any case
         image = image.convert("RGB")
-    return _without_equal_bands(image)
-
-
-def _without_equal_bands(image: Image.Image) -> NDArray[np.uint8]:
-    """`without_equal_channels` of an RGB image, in half the time: most colour is seen in 256 of its pixels."""
-    some = np.asarray(image.resize((_SOME, _SOME), Image.Resampling.NEAREST))
-    if without_equal_channels(some).ndim == 2:
-        first, *others = (band.tobytes() for band in image.split())
-        if all(other == first for other in others):
-            return np.frombuffer(first, dtype=np.uint8).reshape(image.height, image.width)
-    return np.asarray(image)
+    return without_equal_channels(np.asarray(image))
 
 
 def without_equal_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -230,10 +219,7 @@ def scale(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
 def as_channels(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
     """(H, W) or (H, W, 3) -> (H, W, channels) with 1 or 3 channels: grey repeated, or the luma of a colour image."""
     if pixels.ndim == 2:
-        repeated = np.empty((*pixels.shape, channels), dtype=np.uint8)
-        for channel in range(channels):
-            repeated[..., channel] = pixels
-        return repeated
+        return np.repeat(pixels[..., None], channels, axis=2)
     if channels == 3:
         return pixels
     return np.asarray(Image.fromarray(pixels).convert("L"))[..., None]

@@ -154,7 +154,7 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
     written = [place / "manifest.csv", *(place / name for name in parts), pixels_file]
     with ThreadPoolExecutor(1) as pool:  # both read all pixels
         fingerprint = pool.submit(runs.fingerprint, written, classes)
-        seen = {
+        statistics = {
             name: normalisation(
                 packs.pixels, [row for row, own in enumerate(part) if own == splits.TRAIN], study.images.channels
             )
@@ -168,7 +168,7 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
         pixels=study.images.pixels,
         fit=study.images.fit,
         channels=study.images.channels,
-        normalisation=seen,
+        normalisation=statistics,
         masks={cases[row]: own for row, own in packs.masks.items()},
         fingerprint=fingerprint.result(),
     )
