@@ -104,6 +104,12 @@ def saved(page: Page) -> None:
     page.wait_for_selector("#saving[data-state=saved]", state="attached")
 
 
+def turn_back(page: Page) -> None:
+    """By the browser's own button, once the page is there: Chromium has no history for a page that is arriving."""
+    page.wait_for_load_state()
+    page.go_back()
+
+
 def step_of(page: Page) -> int:
     found = re.search(r"/step/(\d+)", page.url)
     assert found, page.url

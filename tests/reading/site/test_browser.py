@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.reading.site import browsing, hosting, load
-from tests.reading.site.browsing import begin, first_step, saved, step_of
+from tests.reading.site.browsing import begin, first_step, saved, step_of, turn_back
 from tests.reading.site.hosting import Server, foveate
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def test_a_whole_reading_by_keyboard(server: Server, page: Page) -> None:
         page.wait_for_url(f"**/step/{number + 1}")
         if number < 8:
             page.wait_for_selector("#tools:not([hidden])")
-    page.go_back()
+    turn_back(page)
     page.goto(f"{server.address}/step/9")
     page.get_by_role("button", name=re.compile("Finish")).focus()
     page.keyboard.press("Enter")
@@ -150,7 +150,8 @@ def test_without_javascript(server: Server, browser: Browser) -> None:
         page.get_by_label("Explain the answer").fill(f"{number}")
         page.get_by_role("button", name="Save and go on").click()
         assert step_of(page) == number + 1
-    page.go_back()
+    turn_back(page)
+    assert step_of(page) == 8
     page.goto(f"{server.address}/step/2")
     assert page.get_by_label("A", exact=True).is_checked()
     assert page.get_by_label("Explain the answer").input_value() == "2"
@@ -187,7 +188,7 @@ def test_back_and_forth(server: Server, page: Page) -> None:
         page.get_by_label("Explain the answer").fill(f"word {number}")
         page.get_by_role("button", name="Save and go on").click()
         page.wait_for_url(f"**/step/{number + 1}")
-    page.go_back()
+    turn_back(page)
     page.wait_for_url("**/step/2")
     assert page.get_by_label("Explain the answer").input_value() == "word 2"
     page.get_by_label("B", exact=True).check()
