@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from foveate.attention import fused
-from foveate.attention.band import convolved
+from foveate.attention import fused, fused_cbam
 from foveate.attention.base import Attention, hidden_channels, init_default, spatial_max
+from foveate.attention.convolution import convolved
 from foveate.attention.dimensions import BATCH_NORMS, CONVOLUTIONS, broadcast, check_dims, positions
 from foveate.errors import UsageError
 
@@ -66,9 +66,10 @@ class CBAM(Attention):
 
     def channel_gate(self, mean: Tensor, maximum: Tensor) -> Tensor:
         """Each channel's mean and maximum, (N, C) both -> (N, C) in (0, 1)."""
-        both = torch.cat([mean, maximum])  # one pass through the shared layers: (2N, C)
-        of_mean, of_maximum = self.expand(F.relu(self.reduce(both))).tensor_split(2)
-        return torch.sigmoid(of_mean + of_maximum).to(mean.dtype)
+        hidden = F.relu(self.reduce(torch.cat([mean, maximum])))  # (2N, C / r)
+        # The last layer is linear: the sum of its two outputs is one output of the sum, with the bias twice.
+        both = hidden.view(2, mean.shape[0], hidden.shape[1]).sum(0)
+        return torch.sigmoid(torch.addmm(self.expand.bias, both, self.expand.weight.t(), beta=2)).to(mean.dtype)
 
     def spatial_gate(self, x: Tensor) -> Tensor:
         """(N, C, H, W), gated by channel -> (N, 1, H, W) in (0, 1)."""
@@ -92,8 +93,10 @@ class CBAM(Attention):
         return x * gate, gate
 
     def _fused(self, x: Tensor) -> Tensor:
-        x, mean, maximum = fused.pools_of_positions(x)
-        channel = self.channel_gate(mean, maximum)
-        x, pools = fused.pools_of_channels(x, channel)
-        spatial = torch.sigmoid(self.norm(convolved(pools, self.conv.weight)[:, None])).squeeze(1)
-        return fused.gated(x, channel, spatial.to(x.dtype))
+        weight = self.conv.weight
+        with fused.no_autocast():  # what is pooled is small: no gain in less than the weights' precision
+            x, mean, maximum = fused_cbam.pools_of_positions(x)
+            channel = self.channel_gate(mean.to(weight.dtype), maximum.to(weight.dtype)).to(x.dtype)
+            product, pools = fused_cbam.gated_by_channel(x, channel)
+            spatial = torch.sigmoid(self.norm(convolved(pools.to(weight.dtype), weight))).to(x.dtype)
+            return fused_cbam.gated_by_position(product, spatial, x, channel)

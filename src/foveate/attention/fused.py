@@ -13,7 +13,9 @@ with max-pooling and `torch.max`. There are no gradients of gradients.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import torch
@@ -21,8 +23,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-# Elements in one step through the batch: 2 MiB in float32, so that a few such tensors fit the cache.
-STEP = 2**19
+# Elements in one step through the batch: 8 MiB in float32, so that a few such tensors fit the last cache.
+STEP = 2**21
 
 
 def pays_for(x: Tensor) -> bool:
@@ -32,6 +34,7 @@ def pays_for(x: Tensor) -> bool:
     """
     return (
         not torch.compiler.is_compiling()
+        and type(x) is Tensor  # not a stand-in that computes no values, as for tracing
         and x.requires_grad
         and torch.is_grad_enabled()
         and x.device.type == "cpu"
@@ -51,43 +54,34 @@ def pays_for_channel_gates(x: Tensor) -> bool:
 
 def pays_for_products(x: Tensor) -> bool:
     """As `pays_for`; channel after channel, a CPU that is made for bfloat16 is faster with the plain form."""
+    if not pays_for(x):
+        return False
     native = x.dtype == torch.bfloat16 and multiplies_bfloat16()
-    return pays_for(x) and not (native and not x.is_contiguous(memory_format=torch.channels_last))
+    return x.is_contiguous(memory_format=torch.channels_last) or not native
 
 
 def mean_of_positions(x: Tensor) -> tuple[Tensor, Tensor]:
     """(N, C, H, W) -> x itself, and its mean over the positions (N, C). Only `gated` may take x on."""
-    x, mean, _ = apply(_PositionPools, x, False)
+    x, mean = apply(_PositionMean, x)
     return x, mean
 
 
-def pools_of_positions(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(N, C, H, W) -> x itself, its mean and its maximum over the positions (N, C). Only `pools_of_channels` or
-    `gated` may take x on."""
-    x, mean, maximum = apply(_PositionPools, x, True)
-    return x, mean, maximum
-
-
-def pools_of_channels(x: Tensor, gate: Tensor) -> tuple[Tensor, Tensor]:
-    """x (N, C, H, W), gate (N, C) -> x itself, and the maximum and mean over the channels of x * gate (N, H, 2, W).
-
-    Only `gated` may take x on.
-    """
-    x, pools = apply(_ChannelPools, x, gate)
-    return x, pools
-
-
-def gated(x: Tensor, channel: Tensor, spatial: Tensor | None = None) -> Tensor:
-    """x (N, C, H, W) times a gate for each channel (N, C) and, where given, one for each position (N, H, W)."""
-    (y,) = apply(_Gates, x, channel, spatial)
+def gated(x: Tensor, gate: Tensor) -> Tensor:
+    """x (N, C, H, W) times a gate for each channel (N, C)."""
+    (y,) = apply(_ChannelGate, x, gate)
     return cast(Tensor, y)
 
 
 def apply(function: type[Function], *inputs: object) -> tuple[Any, ...]:
     """A function's outputs; what it computes in float32 stays float32 under autocast."""
-    with torch.autocast("cpu", enabled=False):
+    with no_autocast():
         outputs: tuple[Any, ...] = function.apply(*inputs)  # type: ignore[no-untyped-call]
     return outputs
+
+
+def no_autocast() -> AbstractContextManager[object]:
+    """Where products keep their operands' precision; nothing is to be done where they keep it anyway."""
+    return torch.autocast("cpu", enabled=False) if torch.is_autocast_enabled("cpu") else nullcontext()
 
 
 def backward_once(backward: Callable[..., Any]) -> Callable[..., Any]:
@@ -95,7 +89,7 @@ def backward_once(backward: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(backward)
     def outside_autocast(*arguments: Any) -> Any:
-        with torch.autocast("cpu", enabled=False):
+        with no_autocast():
             return backward(*arguments)
 
     once: Callable[..., Any] = once_differentiable(outside_autocast)
@@ -107,17 +101,20 @@ def images(x: Tensor) -> Tensor:
     return x.flatten(2).transpose(1, 2)
 
 
-def steps(*tensors: Tensor, elements: int | None = None, whole: bool = False) -> Iterator[tuple[Tensor, ...]]:
-    """The same few images of every tensor, step by step: as many as `elements` an image (those of the first) allow.
+def steps(*tensors: Tensor, whole: bool = False) -> Iterator[tuple[Tensor, ...]]:
+    """The same few images of every tensor, in even steps of as many as the first tensor's size allows.
 
     `whole` is one step of all images: products of bfloat16 take long to begin.
     """
-    count = len(tensors[0]) if whole else images_a_step(elements or tensors[0][0].numel())
+    number = 1 if whole else math.ceil(len(tensors[0]) / images_a_step(tensors[0]))
+    if number == 1:
+        return iter([tensors])
+    count = math.ceil(len(tensors[0]) / number)
     return zip(*(torch.split(tensor, count) for tensor in tensors), strict=True)
 
 
-def images_a_step(elements: int) -> int:
-    return max(1, STEP // elements)
+def images_a_step(x: Tensor) -> int:
+    return max(1, STEP // x[0].numel())
 
 
 @functools.cache
@@ -130,13 +127,17 @@ def multiplies_bfloat16() -> bool:
 def product_type(x: Tensor) -> torch.dtype:
     """What images (N, HW, C) are multiplied as: float32 at least, but bfloat16 where CPU and layout are made for it."""
     native = x.dtype == torch.bfloat16 and x.is_contiguous() and multiplies_bfloat16()
-    return x.dtype if native else torch.promote_types(x.dtype, torch.float32)
+    return x.dtype if native else wide_type(x)
+
+
+def wide_type(x: Tensor) -> torch.dtype:
+    """Float32 at least: what is summed or kept of half precision in few values."""
+    return torch.promote_types(x.dtype, torch.float32)
 
 
 def new_scratch(x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     """Room for one step of x in float32 at least, or in another type, laid out as x is."""
-    part = x[: images_a_step(x[0].numel())]
-    return torch.empty_like(part, dtype=dtype or torch.promote_types(x.dtype, torch.float32))
+    return torch.empty_like(x[: images_a_step(x)], dtype=dtype or wide_type(x))
 
 
 def exact(part: Tensor, scratch: Tensor) -> Tensor:
@@ -159,106 +160,55 @@ def first_index(x: Tensor, maximum: Tensor, dim: int, scratch: Tensor) -> Tensor
     return (length - highest).clamp_(max=length - 1).long()  # all NaN: nothing equals the maximum, the last will do
 
 
-class _PositionPools(Function):
+def places(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """Where in its memory the values of x lie that have this index along `dim`, whose size is 1 in `index`."""
+    places = index * x.stride(dim)
+    for other, (size, stride) in enumerate(zip(x.shape, x.stride(), strict=True)):
+        if other != dim and size > 1:
+            places += torch.arange(0, size * stride, stride).view(-1, *[1] * (x.dim() - 1 - other))
+    return places
+
+
+def add_at(x: Tensor, places: Tensor, values: Tensor) -> None:
+    """Adds values to those of a dense x at these places in its memory, none twice.
+
+    `scatter_add_` would do, but copies a whole x in half precision, and has one thread for a last dimension.
+    """
+    memory = x.as_strided((x.numel(),), (1,))
+    memory.put_(places, memory.take(places).add_(values))
+
+
+class _PositionMean(Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, with_maximum: bool) -> tuple[Tensor, Tensor, Tensor | None]:
-        means, maxima, indices = [], [], []
+    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
         scratch = new_scratch(images(x))
-        for (part,) in steps(images(x)):  # (n, HW, C)
-            part = exact(part, scratch)
-            means.append(part.mean(1))
-            if with_maximum:
-                maxima.append(part.amax(1, keepdim=True))
-                indices.append(first_index(part, maxima[-1], 1, scratch))
-        if not with_maximum:
-            return x, torch.cat(means).to(x.dtype), None
-        ctx.save_for_backward(torch.cat(indices))  # (N, 1, C)
-        return x, torch.cat(means).to(x.dtype), torch.cat(maxima).squeeze(1).to(x.dtype)
+        means = [exact(part, scratch).mean(1) for (part,) in steps(images(x))]  # (n, C)
+        return x, torch.cat(means).to(x.dtype)
 
     @staticmethod
     @backward_once
-    def backward(ctx: Any, dx: Tensor, dmean: Tensor, dmaximum: Tensor | None) -> tuple[Tensor, None]:
+    def backward(ctx: Any, dx: Tensor, dmean: Tensor) -> Tensor:
         own = images(dx)  # the next function's buffer, which nobody else sees
         own += dmean[:, None] / own.shape[1]
-        if dmaximum is not None:
-            (index,) = ctx.saved_tensors
-            own.scatter_add_(1, index, dmaximum[:, None])
-        return dx, None
+        return dx
 
 
-class _ChannelPools(Function):
+class _ChannelGate(Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, gate: Tensor) -> tuple[Tensor, Tensor]:
-        means, maxima, indices = [], [], []
-        scratch = new_scratch(images(x))
-        for part, scale in steps(images(x), gate[:, None]):
-            product = times(part, scale, scratch)  # (n, HW, C)
-            means.append(product.mean(2, keepdim=True))
-            maxima.append(product.amax(2, keepdim=True))
-            indices.append(first_index(product, maxima[-1], 2, product))
-        ctx.save_for_backward(x, gate, torch.cat(indices))
-        pools = torch.cat([torch.cat(maxima), torch.cat(means)], dim=2).to(x.dtype)  # (N, HW, 2)
-        return x, pools.view(len(x), *x.shape[2:], 2).transpose(2, 3).contiguous()
-
-    @staticmethod
-    @backward_once
-    def backward(ctx: Any, dx: Tensor, dpools: Tensor) -> tuple[Tensor, Tensor]:
-        x, gate, index = ctx.saved_tensors
-        dmaximum, dmean = (share.flatten(1)[:, :, None] for share in dpools.unbind(2))  # (N, HW, 1)
-        dmean = dmean / x.shape[1]
-        scratch = new_scratch(images(x))
-        dgates = []
-        for part, scale, first, to_top, to_all, out in steps(
-            images(x), gate[:, None], index, dmaximum, dmean, images(dx)
-        ):
-            dgate = torch.bmm(to_all.to(scratch.dtype).transpose(1, 2), exact(part, scratch)).squeeze(1)  # (n, C)
-            to_gate = (to_top * part.gather(2, first)).squeeze(2).to(dgate.dtype)
-            dgates.append(dgate.scatter_add_(1, first.squeeze(2), to_gate))
-            out.addcmul_(to_all, scale)
-            out.scatter_add_(2, first, to_top * scale.expand_as(part).gather(2, first))
-        return dx, torch.cat(dgates).to(gate.dtype)
-
-
-class _Gates(Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, channel: Tensor, spatial: Tensor | None) -> tuple[Tensor]:
-        ctx.save_for_backward(x, channel, spatial)
+    def forward(ctx: Any, x: Tensor, gate: Tensor) -> tuple[Tensor]:
+        ctx.save_for_backward(x, gate)
         y = torch.empty_like(x)
-        for part, scale, weight, out in steps(images(x), *_broadcast(channel, spatial, x), images(y)):
+        for part, scale, out in steps(images(x), gate[:, None], images(y)):
             torch.mul(part, scale, out=out)
-            if spatial is not None:
-                out *= weight
         return (y,)
 
     @staticmethod
     @backward_once
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        x, channel, spatial = ctx.saved_tensors
-        dx = torch.empty_like(x)
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor]:
+        x, gate = ctx.saved_tensors
+        dx, dgates = torch.empty_like(x), []
         scratch = new_scratch(images(x))
-        gates = _broadcast(channel, spatial, x)
-        dchannels, dspatials = [], []
-        for part, above, scale, weight, out in steps(images(x), images(dy), *gates, images(dx)):
-            product = times(part, above, scratch)  # (n, HW, C)
+        for part, above, scale, out in steps(images(x), images(dy), gate[:, None], images(dx)):
+            dgates.append(times(part, above, scratch).sum(1))
             torch.mul(above, scale, out=out)
-            if spatial is None:
-                dchannels.append(product.sum(1))
-                continue
-            out *= weight
-            dchannels.append(torch.bmm(weight.to(product.dtype).transpose(1, 2), product).squeeze(1))
-            dspatials.append(_weighted_sum(product, scale.to(product.dtype)))
-        dspatial = None if spatial is None else torch.cat(dspatials).view(spatial.shape).to(spatial.dtype)
-        return dx, torch.cat(dchannels).to(channel.dtype), dspatial
-
-
-def _weighted_sum(product: Tensor, scale: Tensor) -> Tensor:
-    """(n, HW, C), (n, 1, C) -> (n, HW, 1). Overwrites the first where that takes a third of the time of a product."""
-    if product.is_contiguous():
-        return product.mul_(scale).sum(2, keepdim=True)
-    return torch.bmm(product, scale.transpose(1, 2))
-
-
-def _broadcast(channel: Tensor, spatial: Tensor | None, x: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, C), (N, H, W) or None -> (N, 1, C), (N, HW, 1) or one."""
-    weight = channel.new_ones(()).expand(len(x), 1, 1) if spatial is None else spatial.flatten(1)[:, :, None]
-    return channel[:, None], weight
+        return dx, torch.cat(dgates).to(gate.dtype)

@@ -8,7 +8,17 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from foveate.attention.fused import apply, backward_once, exact, first_index, new_scratch, steps, times
+from foveate.attention.fused import (
+    add_at,
+    apply,
+    backward_once,
+    exact,
+    first_index,
+    new_scratch,
+    places,
+    steps,
+    times,
+)
 
 # The axes of an image (n, H, W, C) that a gate pools over, and the sizes that are left.
 HEIGHT, WIDTH, CHANNELS = 1, 2, 3
@@ -17,7 +27,7 @@ HEIGHT, WIDTH, CHANNELS = 1, 2, 3
 def pools_of_axes(x: Tensor, spatial: bool) -> tuple[Tensor, ...]:
     """x (N, C, H, W) -> x itself, and its maximum and mean over each axis, in this order:
 
-    over H (N, C, 2, W), over W (N, C, 2, H) and, with `spatial`, over C (N, H, 2, W). Only `gated_by_axes` may take
+    over H (N, 2, C, W), over W (N, 2, C, H) and, with `spatial`, over C (N, 2, H, W). Only `gated_by_axes` may take
     x on.
     """
     return apply(_AxisPools, x, (HEIGHT, WIDTH, CHANNELS) if spatial else (HEIGHT, WIDTH))
@@ -41,24 +51,24 @@ class _AxisPools(Function):
             for axis, pool, index in zip(axes, pools, indices, strict=True):
                 maximum = part.amax(axis, keepdim=True)
                 index.append(first_index(part, maximum, axis, spare))
-                pool.append(torch.stack([_rows(maximum, axis), _rows(part.mean(axis, keepdim=True), axis)], dim=2))
+                pool.append(torch.stack([_rows(maximum, axis), _rows(part.mean(axis, keepdim=True), axis)], dim=1))
         ctx.axes = axes
-        ctx.save_for_backward(*(torch.cat(index).to(torch.int32) for index in indices))
+        ctx.save_for_backward(
+            *(places(pixels, axis, torch.cat(index)) for axis, index in zip(axes, indices, strict=True))
+        )
         return x, *(torch.cat(pool).to(x.dtype) for pool in pools)
 
     @staticmethod
     @backward_once
     def backward(ctx: Any, dx: Tensor, *dpools: Tensor) -> tuple[Tensor, None]:
         own = dx.permute(0, 2, 3, 1)  # the next function's buffer, which nobody else sees
-        shares = [_pixels(dpool[:, :, 1], axis) / own.shape[axis] for axis, dpool in zip(ctx.axes, dpools, strict=True)]
-        tops = [_pixels(dpool[:, :, 0], axis) for axis, dpool in zip(ctx.axes, dpools, strict=True)]
+        shares = [_pixels(dpool[:, 1], axis) / own.shape[axis] for axis, dpool in zip(ctx.axes, dpools, strict=True)]
+        tops = [_pixels(dpool[:, 0], axis) for axis, dpool in zip(ctx.axes, dpools, strict=True)]
         for out, *rest in steps(own, *shares, *tops, *ctx.saved_tensors):
             count = len(ctx.axes)
-            for axis, share, top, index in zip(
-                ctx.axes, rest[:count], rest[count : 2 * count], rest[2 * count :], strict=True
-            ):
+            for share, top, place in zip(rest[:count], rest[count : 2 * count], rest[2 * count :], strict=True):
                 out += share
-                out.scatter_add_(axis, index.long(), top)
+                add_at(dx, place, top)
         return dx, None
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from foveate.attention import fused
-from foveate.attention.band import convolved
 from foveate.attention.base import Attention
+from foveate.attention.convolution import convolved
 from foveate.attention.fused_triplet import gated_by_axes, pools_of_axes
 from foveate.errors import UsageError
 
@@ -84,8 +84,8 @@ class Triplet(Attention):
     def _plain(self, x: Tensor) -> list[tuple[str, Tensor]]:
         """The gates by name, each with the axis that it pools of size 1."""
         gates = [
-            ("channel_width", self.channel_width(_pools(x, 2).transpose(1, 2)).transpose(1, 2)),
-            ("channel_height", self.channel_height(_pools(x, 3).permute(0, 3, 2, 1)).permute(0, 3, 2, 1)),
+            ("channel_width", self.channel_width(_pools(x, 2)).transpose(1, 2)),
+            ("channel_height", self.channel_height(_pools(x.transpose(1, 2), 3)).permute(0, 3, 2, 1)),
         ]
         if self.spatial is not None:
             gates.append(("spatial", self.spatial(_pools(x, 1))))
@@ -93,12 +93,12 @@ class Triplet(Attention):
 
     def _fused(self, x: Tensor) -> Tensor:
         x, over_height, over_width, *over_channels = pools_of_axes(x, self.spatial is not None)
-        width = self.channel_width.of_rows(over_height, self.channel_width.conv.weight)
+        width = self.channel_width.fused(over_height, self.channel_width.conv.weight)
         # The authors' map is (H, C); here it is (C, H), so the kernel is turned instead.
-        height = self.channel_height.of_rows(over_width, self.channel_height.conv.weight.transpose(2, 3))
+        height = self.channel_height.fused(over_width, self.channel_height.conv.weight.transpose(2, 3))
         spatial = None
         if self.spatial is not None:
-            spatial = self.spatial.of_rows(over_channels[0], self.spatial.conv.weight)
+            spatial = self.spatial.fused(over_channels[0], self.spatial.conv.weight)
         return gated_by_axes(x, width, height, spatial)
 
 
@@ -113,11 +113,11 @@ class _Gate(nn.Module):
     def forward(self, pools: Tensor) -> Tensor:
         return torch.sigmoid(self.norm(self.conv(pools))).to(pools.dtype)
 
-    def of_rows(self, pools: Tensor, kernel: Tensor) -> Tensor:
-        """(N, A, 2, B) -> (N, A, B)."""
-        return torch.sigmoid(self.norm(convolved(pools, kernel)[:, None])).squeeze(1).to(pools.dtype)
+    def fused(self, pools: Tensor, kernel: Tensor) -> Tensor:
+        """(N, 2, A, B) -> (N, A, B)."""
+        return torch.sigmoid(self.norm(convolved(pools, kernel))).squeeze(1).to(pools.dtype)
 
 
 def _pools(x: Tensor, axis: int) -> Tensor:
-    """The maximum and the mean over one axis, in place of the channels or where the axis was: its size becomes 2."""
-    return torch.cat([torch.max(x, axis, keepdim=True)[0], x.mean(axis, keepdim=True)], dim=axis)
+    """The maximum and the mean over one axis of (N, A, B, D), in its second place: (N, 2, ...)."""
+    return torch.stack([torch.max(x, axis)[0], x.mean(axis)], dim=1)

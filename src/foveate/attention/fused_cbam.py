@@ -1,0 +1,132 @@
+"""CBAM's pools and gates for training on a CPU, in a third of the plain form's passes. See fused.py for the manner.
+
+The product of the images and their channel gates is written once, pooled while it is in the cache, and gated by
+position where it stands. Backwards one buffer holds the gradient: the gate by position begins it, each pool adds its
+share in place. The two maxima are kept as their place in that buffer's memory, where one addition finds them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from foveate.attention.fused import (
+    add_at,
+    apply,
+    backward_once,
+    exact,
+    images,
+    new_scratch,
+    places,
+    steps,
+    wide_type,
+)
+
+
+def pools_of_positions(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(N, C, H, W) -> x itself, its mean and its maximum over the positions (N, C), in float32 at least.
+
+    Only `gated_by_channel` may take x on.
+    """
+    x, mean, maximum = apply(_PositionPools, x)
+    return x, mean, maximum
+
+
+def gated_by_channel(x: Tensor, gate: Tensor) -> tuple[Tensor, Tensor]:
+    """x (N, C, H, W), gate (N, C) -> x * gate, and its maximum and mean over the channels (N, 2, H, W).
+
+    Half precision is pooled to float32. Only `gated_by_position` may take the product on.
+    """
+    product, pools = apply(_ChannelGate, x, gate)
+    return product, pools
+
+
+def gated_by_position(product: Tensor, gate: Tensor, x: Tensor, channel: Tensor) -> Tensor:
+    """The product (N, C, H, W) of x and its channel gate times a gate for each position (N, 1, H, W).
+
+    Overwrites the product: the backward pass computes it again from x and `channel`, which get no gradient here.
+    """
+    (y,) = apply(_PositionGate, product, gate, x.detach(), channel.detach())
+    return cast(Tensor, y)
+
+
+class _PositionPools(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        maximum, index = torch.ops.aten.max_pool2d_with_indices(x, list(x.shape[2:]))
+        ctx.save_for_backward(index.flatten(1)[:, None])  # (N, 1, C)
+        sums = images(x).sum(1)  # of float32 also where x is in half precision, and faster there than its mean
+        return x, sums.to(wide_type(x)) / x[0, 0].numel(), maximum.flatten(1).to(wide_type(x))
+
+    @staticmethod
+    @backward_once
+    def backward(ctx: Any, dx: Tensor, dmean: Tensor, dmaximum: Tensor) -> Tensor:
+        (index,) = ctx.saved_tensors
+        own = images(dx)  # the next function's buffer, which nobody else sees
+        own += (dmean[:, None] / own.shape[1]).to(dx.dtype)
+        add_at(dx, places(own, 1, index), dmaximum[:, None].to(dx.dtype))
+        return dx
+
+
+class _ChannelGate(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, gate: Tensor) -> tuple[Tensor, Tensor]:
+        product, channels = torch.empty_like(x), x.shape[1]
+        own = images(x)  # (N, HW, C)
+        scratch = new_scratch(own)
+        rank = torch.arange(channels, 0, -1, dtype=scratch.dtype)  # the first channel is the highest
+        pools, ranks = [], []
+        for part, scale, out in steps(own, gate[:, None], images(product)):
+            torch.mul(part, scale, out=out)
+            out = exact(out, scratch)
+            maximum = out.amax(2, keepdim=True)
+            pools.append(torch.stack([maximum.squeeze(2), out.sum(2) / channels], dim=1))
+            ranks.append(torch.eq(out, maximum, out=scratch[: len(out)]).mul_(rank).amax(2, keepdim=True))
+        first = channels - torch.cat(ranks).clamp_(min=1).long()  # all NaN: nothing equals the maximum, take the last
+        ctx.save_for_backward(x, gate, places(own, 2, first))
+        return product, torch.cat(pools).view(len(x), 2, *x.shape[2:])
+
+    @staticmethod
+    @backward_once
+    def backward(ctx: Any, dproduct: Tensor, dpools: Tensor) -> tuple[Tensor, Tensor]:
+        x, gate, first = ctx.saved_tensors
+        dmaximum, dmean = dpools.to(x.dtype).flatten(2)[..., None].unbind(1)  # (N, HW, 1)
+        dmean = dmean / x.shape[1]
+        own, dgates = images(x), []
+        scratch = new_scratch(own, x.dtype)
+        for part, scale, place, to_first, to_all, out in steps(
+            own, gate[:, None], first, dmaximum, dmean, images(dproduct)
+        ):
+            out += to_all
+            add_at(dproduct, place, to_first)
+            dgates.append(torch.mul(part, out, out=scratch[: len(part)]).sum(1))
+            out *= scale
+        return dproduct, torch.cat(dgates)
+
+
+class _PositionGate(Function):
+    @staticmethod
+    def forward(ctx: Any, product: Tensor, gate: Tensor, x: Tensor, channel: Tensor) -> tuple[Tensor]:
+        ctx.save_for_backward(gate, x, channel)
+        ctx.mark_dirty(product)
+        own = images(product)
+        own *= gate.flatten(1)[:, :, None]
+        return (product,)
+
+    @staticmethod
+    @backward_once
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        gate, x, channel = ctx.saved_tensors
+        dproduct = torch.empty_like(x)
+        own, dgates = images(x), []
+        scratch = new_scratch(own, x.dtype)
+        for part, above, scale, weight, out in steps(
+            own, images(dy), channel[:, None], gate.flatten(1)[:, :, None], images(dproduct)
+        ):
+            both = torch.mul(part, above, out=scratch[: len(part)])
+            dgates.append(torch.bmm(scale, both.transpose(1, 2)))  # ten times as fast as both times a column
+            torch.mul(above, weight, out=out)
+        return dproduct, torch.cat(dgates).view(gate.shape), None, None
