@@ -26,52 +26,56 @@ def convolved(maps: Tensor, weight: Tensor) -> Tensor:
 
     Half precision is multiplied in float32.
     """
-    wide = wide_type(maps)
-    form = _BandedProduct if maps.shape[3] <= NARROW else _Convolution
-    convolved: Tensor = apply(form, maps.to(wide), weight.to(wide))[0]
-    return convolved.to(maps.dtype)
+    convolved: Tensor = apply(_BandedProduct if maps.shape[3] <= NARROW else _Convolution, maps, weight)[0]
+    return convolved
 
 
 class _Convolution(Function):
     @staticmethod
     def forward(ctx: Any, maps: Tensor, weight: Tensor) -> tuple[Tensor]:
         ctx.save_for_backward(maps, weight)
-        return (F.conv2d(maps, weight, padding=weight.shape[2] // 2),)
+        wide = wide_type(maps)
+        return (F.conv2d(maps.to(wide), weight.to(wide), padding=weight.shape[2] // 2).to(maps.dtype),)
 
     @staticmethod
     @backward_once
     def backward(ctx: Any, above: Tensor) -> tuple[Tensor, Tensor]:
         maps, weight = ctx.saved_tensors
-        border = weight.shape[2] // 2
-        dmaps = F.conv2d(above, weight.flip(2, 3).transpose(0, 1), padding=border)
-        return dmaps, conv2d_weight(maps, weight.shape, above, padding=border)  # type: ignore[no-untyped-call]
+        wide, border = wide_type(maps), weight.shape[2] // 2
+        above = above.to(wide)
+        dmaps = F.conv2d(above, weight.to(wide).flip(2, 3).transpose(0, 1), padding=border)
+        dweight: Tensor = conv2d_weight(maps.to(wide), weight.shape, above, padding=border)  # type: ignore[no-untyped-call]
+        return dmaps.to(maps.dtype), dweight.to(weight.dtype)
 
 
 class _BandedProduct(Function):
     @staticmethod
     def forward(ctx: Any, maps: Tensor, weight: Tensor) -> tuple[Tensor]:
         ctx.save_for_backward(maps, weight)
-        matrix = _banded(weight[0].transpose(0, 1), maps.shape[3])  # (K, 2, W, W)
-        rows = _rows_under(maps, weight.shape[2]) @ matrix.flatten(0, 2)
-        return (rows.view(len(maps), 1, *maps.shape[2:]),)
+        wide = wide_type(maps)
+        matrix = _banded(weight[0].transpose(0, 1).to(wide), maps.shape[3])  # (K, 2, W, W)
+        rows = _rows_under(maps.to(wide), weight.shape[2]) @ matrix.flatten(0, 2)
+        return (rows.view(len(maps), 1, *maps.shape[2:]).to(maps.dtype),)
 
     @staticmethod
     @backward_once
     def backward(ctx: Any, above: Tensor) -> tuple[Tensor, Tensor]:
         maps, weight = ctx.saved_tensors
         count, depth, height, width = maps.shape
-        kernel = weight.shape[2]
-        turned = _banded(weight[0].flip(1, 2).transpose(0, 1), width).transpose(1, 2).reshape(-1, depth * width)
+        kernel, wide = weight.shape[2], wide_type(maps)
+        above = above.to(wide)
+        turned = _banded(weight[0].flip(1, 2).transpose(0, 1).to(wide), width)
+        turned = turned.transpose(1, 2).reshape(-1, depth * width)  # (K W, 2 W)
         dmaps = (_rows_under(above, kernel) @ turned).view(count, height, depth, width).transpose(1, 2)
-        dmatrix = _rows_under(maps, kernel).t() @ above.reshape(-1, width)  # (K 2 W, W)
-        dweight = dmatrix.view(kernel * depth, -1) @ _diagonals(kernel, width, maps.dtype).t()
-        return dmaps, dweight.view(kernel, depth, kernel).transpose(0, 1)[None]
+        dmatrix = _rows_under(maps.to(wide), kernel).t() @ above.reshape(-1, width)  # (K 2 W, W)
+        dweight = dmatrix.view(kernel * depth, -1) @ _diagonals(kernel, width, wide).t()
+        return dmaps.to(maps.dtype), dweight.view(kernel, depth, kernel).transpose(0, 1)[None].to(weight.dtype)
 
 
 def _rows_under(maps: Tensor, kernel: int) -> Tensor:
     """Maps (N, M, H, W) -> (N H, K M W): for each row the K rows under the kernel, of every map, zeros outside."""
-    rows = F.pad(maps, (0, 0, kernel // 2, kernel // 2)).unfold(2, kernel, 1)  # (N, M, H, W, K)
-    return rows.permute(0, 2, 4, 1, 3).reshape(-1, kernel * maps.shape[1] * maps.shape[3])
+    rows = F.pad(maps.transpose(1, 2), (0, 0, 0, 0, kernel // 2, kernel // 2)).unfold(1, kernel, 1)  # (N, H, M, W, K)
+    return rows.permute(0, 1, 4, 2, 3).reshape(-1, kernel * maps.shape[1] * maps.shape[3])
 
 
 def _banded(weight: Tensor, width: int) -> Tensor:

@@ -160,24 +160,6 @@ def first_index(x: Tensor, maximum: Tensor, dim: int, scratch: Tensor) -> Tensor
     return (length - highest).clamp_(max=length - 1).long()  # all NaN: nothing equals the maximum, the last will do
 
 
-def places(x: Tensor, dim: int, index: Tensor) -> Tensor:
-    """Where in its memory the values of x lie that have this index along `dim`, whose size is 1 in `index`."""
-    places = index * x.stride(dim)
-    for other, (size, stride) in enumerate(zip(x.shape, x.stride(), strict=True)):
-        if other != dim and size > 1:
-            places += torch.arange(0, size * stride, stride).view(-1, *[1] * (x.dim() - 1 - other))
-    return places
-
-
-def add_at(x: Tensor, places: Tensor, values: Tensor) -> None:
-    """Adds values to those of a dense x at these places in its memory, none twice.
-
-    `scatter_add_` would do, but copies a whole x in half precision, and has one thread for a last dimension.
-    """
-    memory = x.as_strided((x.numel(),), (1,))
-    memory.put_(places, memory.take(places).add_(values))
-
-
 class _PositionMean(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,17 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from foveate.attention.fused import (
-    add_at,
-    apply,
-    backward_once,
-    exact,
-    images,
-    new_scratch,
-    places,
-    steps,
-    wide_type,
-)
+from foveate.attention.fused import apply, backward_once, exact, images, new_scratch, steps, wide_type
 
 
 def pools_of_positions(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -67,7 +57,7 @@ class _PositionPools(Function):
         (index,) = ctx.saved_tensors
         own = images(dx)  # the next function's buffer, which nobody else sees
         own += (dmean[:, None] / own.shape[1]).to(dx.dtype)
-        add_at(dx, places(own, 1, index), dmaximum[:, None].to(dx.dtype))
+        _add_at(dx, _places(own, 1, index), dmaximum[:, None].to(dx.dtype))
         return dx
 
 
@@ -86,7 +76,7 @@ class _ChannelGate(Function):
             pools.append(torch.stack([maximum.squeeze(2), out.sum(2) / channels], dim=1))
             ranks.append(torch.eq(out, maximum, out=scratch[: len(out)]).mul_(rank).amax(2, keepdim=True))
         first = channels - torch.cat(ranks).clamp_(min=1).long()  # all NaN: nothing equals the maximum, take the last
-        ctx.save_for_backward(x, gate, places(own, 2, first))
+        ctx.save_for_backward(x, gate, _places(own, 2, first))
         return product, torch.cat(pools).view(len(x), 2, *x.shape[2:])
 
     @staticmethod
@@ -101,7 +91,7 @@ class _ChannelGate(Function):
             own, gate[:, None], first, dmaximum, dmean, images(dproduct)
         ):
             out += to_all
-            add_at(dproduct, place, to_first)
+            _add_at(dproduct, place, to_first)
             dgates.append(torch.mul(part, out, out=scratch[: len(part)]).sum(1))
             out *= scale
         return dproduct, torch.cat(dgates)
@@ -130,3 +120,21 @@ class _PositionGate(Function):
             dgates.append(torch.bmm(scale, both.transpose(1, 2)))  # ten times as fast as both times a column
             torch.mul(above, weight, out=out)
         return dproduct, torch.cat(dgates).view(gate.shape), None, None
+
+
+def _places(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """Where in its memory the values of x lie that have this index along `dim`, whose size is 1 in `index`."""
+    places = index * x.stride(dim)
+    for other, (size, stride) in enumerate(zip(x.shape, x.stride(), strict=True)):
+        if other != dim and size > 1:
+            places += torch.arange(0, size * stride, stride).view(-1, *[1] * (x.dim() - 1 - other))
+    return places
+
+
+def _add_at(x: Tensor, places: Tensor, values: Tensor) -> None:
+    """Adds values to those of a dense x at these places in its memory, none twice.
+
+    `scatter_add_` would do, but copies a whole x in half precision, and has one thread for a last dimension.
+    """
+    memory = x.as_strided((x.numel(),), (1,))
+    memory.put_(places, memory.take(places).add_(values))

@@ -8,17 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from foveate.attention.fused import (
-    add_at,
-    apply,
-    backward_once,
-    exact,
-    first_index,
-    new_scratch,
-    places,
-    steps,
-    times,
-)
+from foveate.attention.fused import apply, backward_once, exact, first_index, new_scratch, steps, times
 
 # The axes of an image (n, H, W, C) that a gate pools over, and the sizes that are left.
 HEIGHT, WIDTH, CHANNELS = 1, 2, 3
@@ -53,9 +43,7 @@ class _AxisPools(Function):
                 index.append(first_index(part, maximum, axis, spare))
                 pool.append(torch.stack([_rows(maximum, axis), _rows(part.mean(axis, keepdim=True), axis)], dim=1))
         ctx.axes = axes
-        ctx.save_for_backward(
-            *(places(pixels, axis, torch.cat(index)) for axis, index in zip(axes, indices, strict=True))
-        )
+        ctx.save_for_backward(*(torch.cat(index).to(torch.int32) for index in indices))
         return x, *(torch.cat(pool).to(x.dtype) for pool in pools)
 
     @staticmethod
@@ -66,9 +54,11 @@ class _AxisPools(Function):
         tops = [_pixels(dpool[:, 0], axis) for axis, dpool in zip(ctx.axes, dpools, strict=True)]
         for out, *rest in steps(own, *shares, *tops, *ctx.saved_tensors):
             count = len(ctx.axes)
-            for share, top, place in zip(rest[:count], rest[count : 2 * count], rest[2 * count :], strict=True):
+            for axis, share, top, index in zip(
+                ctx.axes, rest[:count], rest[count : 2 * count], rest[2 * count :], strict=True
+            ):
                 out += share
-                add_at(dx, place, top)
+                out.scatter_add_(axis, index.long(), top)
         return dx, None
 
 
