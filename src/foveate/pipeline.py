@@ -111,7 +111,7 @@ def check(study: Study) -> None:
         raise UsageError(f"no images are given: name the folders of one or more data sets with {example}")
     for name, spec in study.models.items():
         try:
-            model_of(spec, study.images.channels)
+            model_of(spec, study.images.pixels, study.images.channels)
         except UsageError as error:
             raise UsageError(f"model {name}: {error}") from error
         if spec.weights:

@@ -37,5 +37,5 @@ def give_weights(folder: StudyFolder, run: Run) -> None:
     record = runs.read_json(place / "run.json")
     runs.write_json(place / "run.json", record | {"model_configuration": spec.model_dump(mode="json"), "input": inputs})
     generator = Generator().manual_seed(runs.derive_seed(run.key))
-    network = model_of(spec, index.channels, len(index.classes), index.pixels, generator)
+    network = model_of(spec, index.pixels, index.channels, len(index.classes), generator)
     safetensors.torch.save_file(network.state_dict(), place / "weights.safetensors")

@@ -96,7 +96,7 @@ def make_plan(study: Study, images: dict[str, int], device: torch.device, precis
 def images_per_second(study: Study, model: str, device: torch.device, precision: str) -> float:
     """Training speed of a model at the study's pixels and batch size: the better of two short measurements."""
     pixels = study.images.pixels
-    network = model_of(study.models[model], study.images.channels).on(device)
+    network = model_of(study.models[model], pixels, study.images.channels).on(device)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.0)
     batch = study.recipe.batch_size if device.type != "cpu" else min(16, study.recipe.batch_size)
     images = torch.zeros(batch, pixels, pixels, study.images.channels, device=device).permute(0, 3, 1, 2)

@@ -138,7 +138,7 @@ def new_model(folder: StudyFolder, run: Run) -> ResNet:
     spec = folder.study.models[run.model]
     generator = torch.Generator().manual_seed(_seeds(folder, run)["initialisation"])
     classes = len(pack_of(folder, run.subject).index.classes)
-    model = model_of(spec, folder.study.images.channels, classes, folder.study.images.pixels, generator)
+    model = model_of(spec, folder.study.images.pixels, folder.study.images.channels, classes, generator)
     if spec.weights:
         load_weights(model, spec.weights)
     return model

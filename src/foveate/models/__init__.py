@@ -56,9 +56,9 @@ def create_model(
 
 
 def model_of(
-    spec: Model, in_channels: int, num_classes: int = 2, pixels: int = 224, generator: Generator | None = None
+    spec: Model, pixels: int, in_channels: int, num_classes: int = 2, generator: Generator | None = None
 ) -> ResNet:
-    """The model that a study describes, freshly initialised. Raises UsageError as `create_model` does."""
+    """A study's model for its images, freshly initialised. Raises UsageError as `create_model` does."""
     return create_model(
         spec.backbone,
         spec.attention,
@@ -110,7 +110,7 @@ def load_model(run_folder: str | Path) -> TrainedModel:
         raise FoveateError(f"{folder} holds no trained model: weights.safetensors is missing.")
     record = runs.read_json(folder / "run.json")
     spec, inputs = Model.model_validate(record["model_configuration"]), record["input"]
-    network = model_of(spec, inputs["channels"], len(inputs["classes"]), inputs["pixels"])
+    network = model_of(spec, inputs["pixels"], inputs["channels"], len(inputs["classes"]))
     network.load_state_dict(read_weights(folder / "weights.safetensors"))
     return TrainedModel(
         network.eval(),

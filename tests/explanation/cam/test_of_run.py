@@ -56,7 +56,7 @@ def run(tmp_path: Path) -> Iterator[tuple[StudyFolder, Run]]:
         "std": [2.0] * 3,
     }
     with narrow():
-        network = model_of(spec, 3, 2, 64, torch.Generator().manual_seed(0)).eval()
+        network = model_of(spec, 64, 3, 2, torch.Generator().manual_seed(0)).eval()
         runs.write_json(place / "run.json", {"model_configuration": spec.model_dump(mode="json"), "input": inputs})
         safetensors.torch.save_file(network.state_dict(), place / "weights.safetensors")
         images, labels = Batches(pack, CASES, "split.csv", CPU).gather(torch.arange(6))
