@@ -140,6 +140,20 @@ def half_precision_errors(case: str, memory_format: torch.memory_format, seed: i
     return errors
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_float16_does_not_overflow(case: str) -> None:
+    # A map's values sum up to 94,080, and float16 ends at 65,504.
+    x = torch.full((2, 32, 56, 56), 30.0, dtype=torch.float16).contiguous(memory_format=torch.channels_last)
+    block = randomised(case, 32, torch.float32).half().eval()
+    expected = copy.deepcopy(block).float()(x.float())
+    y = block(x.requires_grad_())
+    y.mul(1e-4).sum().backward()
+    assert y.dtype == torch.float16
+    torch.testing.assert_close(y.float(), expected, rtol=0.02, atol=0.02)
+    assert x.grad is not None
+    assert x.grad.isfinite().all()
+
+
 @pytest.mark.parametrize("memory_format", FORMATS, ids=str)
 @pytest.mark.parametrize("case", CASES)
 def test_keeps_format_without_and_with_gradient(case: str, memory_format: torch.memory_format) -> None:
