@@ -14,9 +14,12 @@ from benchmarks.textbook_attention import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.utils import prune
 
 from foveate.attention import create_attention, fused
 from foveate.attention.base import Attention
+from foveate.attention.cbam import CBAM
 from foveate.attention.convolution import convolved
 from foveate.errors import UsageError
 
@@ -246,6 +249,72 @@ def test_twenty_steps_of_training(case: str) -> None:
     assert losses[:20] == pytest.approx(losses[20:], abs=1e-9)
     for one, other in zip(fast.parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("memory_format", FORMATS, ids=str)
+def test_a_loss_of_the_gate_alone(memory_format: torch.memory_format) -> None:
+    # Then y has no gradient, and autograd's zeros lie as they like.
+    x = torch.randn(2, 32, 12, 11, dtype=torch.float64).contiguous(memory_format=memory_format)
+    gradients: list[Tensor] = []
+    for form in (lambda block: block, textbook):
+        block = randomised("cbam", 32)
+        assert isinstance(block, CBAM)
+        logits: list[Tensor] = []
+        block.norm.register_forward_hook(lambda module, given, out, kept=logits: kept.append(out))
+        own = x.clone().requires_grad_()
+        form(block)(own)
+        loss = (logits[0] * torch.linspace(0, 1, 11, dtype=torch.float64)).sum()
+        gradients += torch.autograd.grad(loss, own)
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("case", ["se", "cbam", "gc", "triplet"])
+def test_what_is_saved_may_be_laid_out_anew(case: str) -> None:
+    x = torch.randn(2, 32, 12, 11, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
+    block = randomised(case, 32)
+
+    def packed_anew(own: Tensor) -> Tensor:
+        with torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor.contiguous(), lambda tensor: tensor):
+            y: Tensor = block(own)
+        return y
+
+    above = torch.randn_like(x)
+    expected, found = (outcome(copy.deepcopy(block), form, x, above)["x"] for form in (block, packed_anew))
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_trains_with_deterministic_algorithms(case: str) -> None:
+    torch.use_deterministic_algorithms(True)
+    try:
+        x = torch.randn(2, 32, 20, 18).contiguous(memory_format=torch.channels_last).requires_grad_()
+        randomised(case, 32, torch.float32)(x).sum().backward()
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert x.grad is not None
+
+
+def test_a_pruned_layer_goes_on_training() -> None:
+    block = randomised("cbam", 32)
+    assert isinstance(block, CBAM)
+    prune.l1_unstructured(block.expand, "weight", 0.5)  # computes the weight anew whenever the layer is called
+    for _ in range(2):
+        block(torch.randn(2, 32, 12, 11, dtype=torch.float64, requires_grad=True)).sum().backward()
+    assert block.expand.weight_orig.grad is not None
+
+
+def test_tracing_without_values_leaves_nothing_behind() -> None:
+    x, block = torch.randn(2, 32, 12, 9, dtype=torch.float64, requires_grad=True), randomised("cbam", 32)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        block(x)
+    assert_same("cbam", x)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_other_precision_than_the_weights_is_refused(case: str) -> None:
+    for grad in (False, True):
+        with pytest.raises(RuntimeError, match="dtype|type"):
+            randomised(case, 32, torch.float32)(torch.randn(2, 32, 12, 11).bfloat16().requires_grad_(grad))
 
 
 @settings(max_examples=30, deadline=None)

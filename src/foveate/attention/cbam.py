@@ -66,10 +66,8 @@ class CBAM(Attention):
 
     def channel_gate(self, mean: Tensor, maximum: Tensor) -> Tensor:
         """Each channel's mean and maximum, (N, C) both -> (N, C) in (0, 1)."""
-        hidden = F.relu(self.reduce(torch.cat([mean, maximum])))  # (2N, C / r)
-        # The last layer is linear: the sum of its two outputs is one output of the sum, with the bias twice.
-        both = hidden.view(2, mean.shape[0], hidden.shape[1]).sum(0)
-        return torch.sigmoid(torch.addmm(self.expand.bias, both, self.expand.weight.t(), beta=2)).to(mean.dtype)
+        both = self.expand(F.relu(self.reduce(torch.cat([mean, maximum]))))  # one pass through the layers: (2N, C)
+        return torch.sigmoid(both.view(2, *mean.shape).sum(0)).to(mean.dtype)
 
     def spatial_gate(self, x: Tensor) -> Tensor:
         """(N, C, H, W), gated by channel -> (N, 1, H, W) in (0, 1)."""
@@ -94,9 +92,11 @@ class CBAM(Attention):
 
     def _fused(self, x: Tensor) -> Tensor:
         weight = self.conv.weight
-        with fused.no_autocast():  # what is pooled is small: no gain in less than the weights' precision
+        # What is pooled is small: under autocast nothing is gained by less than the weights' precision.
+        dtype = weight.dtype if torch.is_autocast_enabled("cpu") else x.dtype
+        with fused.no_autocast():
             x, mean, maximum = fused_cbam.pools_of_positions(x)
-            channel = self.channel_gate(mean.to(weight.dtype), maximum.to(weight.dtype)).to(x.dtype)
+            channel = self.channel_gate(mean.to(dtype), maximum.to(dtype)).to(x.dtype)
             product, pools = fused_cbam.gated_by_channel(x, channel)
-            spatial = torch.sigmoid(self.norm(convolved(pools.to(weight.dtype), weight))).to(x.dtype)
+            spatial = torch.sigmoid(self.norm(convolved(pools.to(dtype), weight))).to(x.dtype)
             return fused_cbam.gated_by_position(product, spatial, x, channel)

@@ -1,8 +1,8 @@
 """The convolution of a gate's two maps to one, in the ways that suit so few channels on a CPU.
 
 The general code takes five to ten times as long for the gradient of two maps as for the map that they give. That
-gradient is a convolution as well, with the kernel turned round, and as such takes half as long. For narrow maps
-most of the time is the general code's preparation: there all is products of matrices.
+gradient is a convolution as well, with the kernel turned round, and as such takes no longer than the first. For narrow
+maps most of the time is the general code's preparation: there all is products of matrices.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd import Function
 from torch.nn.grad import conv2d_weight
@@ -84,8 +86,14 @@ def _banded(weight: Tensor, width: int) -> Tensor:
     return (weight.reshape(-1, kernel) @ _diagonals(kernel, width, weight.dtype)).view(kernel, -1, width, width)
 
 
-@functools.lru_cache(maxsize=16)
 def _diagonals(kernel: int, width: int, dtype: torch.dtype) -> Tensor:
     """(K, W W): for each weight the ones where it stands in the matrix (value in, value out)."""
-    weight_of = torch.arange(width)[:, None] - torch.arange(width) + kernel // 2
-    return (weight_of.flatten() == torch.arange(kernel)[:, None]).to(dtype)
+    return torch.from_numpy(_ones(kernel, width, double=dtype == torch.float64))
+
+
+@functools.lru_cache(maxsize=16)
+def _ones(kernel: int, width: int, double: bool) -> NDArray[np.float32 | np.float64]:
+    """Kept as numpy's: a tensor might be one of a mode that computes no values, and be found later by one that does."""
+    weight_of = np.arange(width)[:, None] - np.arange(width) + kernel // 2
+    ones: NDArray[np.bool_] = weight_of.ravel() == np.arange(kernel)[:, None]
+    return ones.astype(np.float64 if double else np.float32)

@@ -6,7 +6,7 @@ the cache, products are computed again instead of kept, and a pool returns its i
 comes next takes that input on, so its gradient passes through the pool, which adds its own share in place.
 
 An image is (positions, channels) or (H, W, C) here; the strides say how it lies in memory, so both memory formats
-work. Images in half precision are pooled in float32. The gradient of a maximum goes to the first of equal values, as
+work. Images in half precision are summed in float32. The gradient of a maximum goes to the first of equal values, as
 with max-pooling and `torch.max`. There are no gradients of gradients.
 """
 
@@ -34,7 +34,7 @@ def pays_for(x: Tensor) -> bool:
     """
     return (
         not torch.compiler.is_compiling()
-        and type(x) is Tensor  # not a stand-in that computes no values, as for tracing
+        and type(x) is Tensor  # no stand-in that has a shape and no values
         and x.requires_grad
         and torch.is_grad_enabled()
         and x.device.type == "cpu"

@@ -2,7 +2,7 @@
 
 The product of the images and their channel gates is written once, pooled while it is in the cache, and gated by
 position where it stands. Backwards one buffer holds the gradient: the gate by position begins it, each pool adds its
-share in place. The two maxima are kept as their place in that buffer's memory, where one addition finds them.
+share in place, that of a maximum by the place of its first value in the buffer's memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from foveate.attention.fused import apply, backward_once, exact, images, new_scr
 
 
 def pools_of_positions(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(N, C, H, W) -> x itself, its mean and its maximum over the positions (N, C), in float32 at least.
+    """(N, C, H, W) -> x itself, its mean and its maximum over the positions (N, C), as float32 at least.
 
     Only `gated_by_channel` may take x on.
     """
@@ -78,7 +78,7 @@ class _ChannelGate(Function):
             pools.append(torch.stack([maximum.squeeze(2), out.sum(2) / channels], dim=1))
             ranks.append(torch.eq(out, maximum, out=scratch[: len(out)]).mul_(rank).amax(2, keepdim=True))
         first = channels - torch.cat(ranks).clamp_(min=1).long()  # all NaN: nothing equals the maximum, take the last
-        ctx.save_for_backward(x, gate, _places(own, 2, first))
+        ctx.save_for_backward(x, gate, first)
         return product, torch.cat(pools).view(len(x), 2, *x.shape[2:])
 
     @staticmethod
@@ -89,8 +89,10 @@ class _ChannelGate(Function):
         dmean = dmean / x.shape[1]
         own, dgates = images(x), []
         scratch = new_scratch(own, x.dtype)
+        # Where y has no gradient, dproduct is autograd's zeros, which need not lie as x does.
+        places = _places(images(dproduct), 2, first)
         for part, scale, place, to_first, to_all, out in steps(
-            own, gate[:, None], first, dmaximum, dmean, images(dproduct)
+            own, gate[:, None], places, dmaximum, dmean, images(dproduct)
         ):
             out += to_all
             _add_at(dproduct, place, to_first)
@@ -119,7 +121,7 @@ class _PositionGate(Function):
             own, images(dy), channel[:, None], gate.flatten(1)[:, :, None], images(dproduct)
         ):
             both = torch.mul(part, above, out=scratch[: len(part)])
-            dgates.append(torch.bmm(scale, both.transpose(1, 2)))  # ten times as fast as both times a column
+            dgates.append(torch.bmm(scale, both.transpose(1, 2)))  # faster than the same product with a column
             torch.mul(above, weight, out=out)
         return dproduct, torch.cat(dgates).view(gate.shape), None, None
 
@@ -134,9 +136,8 @@ def _places(x: Tensor, dim: int, index: Tensor) -> Tensor:
 
 
 def _add_at(x: Tensor, places: Tensor, values: Tensor) -> None:
-    """Adds values to those of a dense x at these places in its memory, none twice.
+    """Adds values to those of a dense x at these places in its memory.
 
-    `scatter_add_` would do, but copies a whole x in half precision, and has one thread for a last dimension.
+    `scatter_add_` would do, but copies a whole x in half precision.
     """
-    memory = x.as_strided((x.numel(),), (1,))
-    memory.put_(places, memory.take(places).add_(values))
+    x.as_strided((x.numel(),), (1,)).put_(places, values, accumulate=True)

@@ -68,7 +68,8 @@ class Triplet(Attention):
         return tuple(parameter for gate in self._gates() for parameter in gate.norm.parameters())
 
     def attend(self, x: Tensor) -> Tensor:
-        if fused.pays_for(x):
+        as_weights = x.dtype == self.channel_width.conv.weight.dtype or torch.is_autocast_enabled("cpu")
+        if as_weights and fused.pays_for(x):  # the plain form refuses other precisions, in training and evaluation
             return self._fused(x)
         first, *others = (gate for _, gate in self._plain(x))
         return x * (sum(others, first) / (1 + len(others)))
