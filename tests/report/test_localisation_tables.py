@@ -151,6 +151,13 @@ def test_where_it_looks_names_who_does_not_beat_the_blob() -> None:
     assert poor.endswith("none of them did better than that blob.")
 
 
+def test_where_many_look_names_the_ends() -> None:
+    names = ("se", "cbam", "gc", "eca", "bam", "srm", "simam")
+    rows = [one("resnet18", 0.08), *(one(f"resnet18+{name}", 0.1 + place / 100) for place, name in enumerate(names))]
+    said = localisation_words.where_it_looks(rows)
+    assert "8.0 % for ResNet-18, between 10.0 % (ResNet-18 + SE) and 16.0 % (ResNet-18 + SimAM) for the others." in said
+
+
 def test_where_it_looks_names_who_does_not_beat_the_mean_map() -> None:
     said = localisation_words.where_it_looks([one("resnet18", 0.06, 0.07), one("resnet18+cbam", 0.1, 0.07)])
     assert said.endswith("the same for every image, gets 7.0 %; ResNet-18 did no better than that mean.")

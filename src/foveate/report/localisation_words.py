@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from foveate.report.localisation_tables import HEADLINE, SHOWN, Localisation, Score, difference
 from foveate.report.tables import p_equals, percent
-from foveate.report.words import amount, listed
+from foveate.report.words import MANY, amount, between_ends, listed
 
 
 def where_it_looks(rows: Sequence[Localisation]) -> str:
@@ -15,6 +15,9 @@ def where_it_looks(rows: Sequence[Localisation]) -> str:
     if not energies:
         return _where_it_points(rows)
     shares = listed([f"{percent(score.value)} for {row.title}" for row, score in energies])
+    if len(energies) > 1 + MANY:
+        between = between_ends([(row.title, score.value) for row, score in energies[1:]], percent)
+        shares = f"{percent(energies[0][1].value)} for {energies[0][0].title}, between {between} for the others"
     first = energies[0][1]
     text = f"Inside the marked lesions lay this share of the heat-maps’ strength: {shares}. "
     text += f"A map that knows nothing would get {percent(first.chance)}, the lesions’ share of the image"
