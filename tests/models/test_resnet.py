@@ -141,6 +141,7 @@ def test_stages_choose_where() -> None:
     ("arguments", "message"),
     [
         ({"name": "resnet19"}, "did you mean resnet18"),
+        ({"name": "resnet18+"}, "no attention is named: say resnet18 without any"),
         ({"name": "resnet18", "attention": "cbm"}, "did you mean cbam"),
         ({"name": "resnet18+se", "placement": "before_adition"}, "did you mean before_addition"),
         ({"name": "resnet18+se", "stages": (5,)}, "stages are some of 1, 2, 3 and 4"),

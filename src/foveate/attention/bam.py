@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from foveate.attention.base import Attention, Place, hidden_channels, init_default
+from foveate.attention.base import Attention, Place, init_default, reduced_channels
 from foveate.errors import UsageError
 
 COMBINE = ("multiply", "add")
@@ -50,7 +50,7 @@ class BAM(Attention):
             raise UsageError(f"BAM's combine is {' or '.join(COMBINE)}, not {combine!r}.")
         if dilation < 1:
             raise UsageError(f"BAM's dilation is at least 1, not {dilation}.")
-        hidden = hidden_channels(channels, 1 / reduction if reduction else 0)
+        hidden = reduced_channels(channels, reduction)
         self.combine = combine
         self.reduce = nn.Linear(channels, hidden)
         self.norm = nn.BatchNorm1d(hidden)

@@ -158,6 +158,13 @@ def hidden_channels(channels: int, ratio: float) -> int:
     return max(1, int(channels * ratio))
 
 
+def reduced_channels(channels: int, reduction: float) -> int:
+    """Width of a bottleneck: `channels` divided by `reduction`, at least 1. Raises UsageError where it is below 1."""
+    if not reduction >= 1:
+        raise UsageError(f"a bottleneck's reduction is at least 1, not {reduction:g}.")
+    return hidden_channels(channels, 1 / reduction)
+
+
 def init_default(layer: nn.Linear | nn.modules.conv._ConvNd, generator: Generator | None) -> None:
     """torch's own initialisation of a linear or convolutional layer, from an explicit generator.
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from foveate.attention import fused, fused_cbam
-from foveate.attention.base import Attention, hidden_channels, init_default, spatial_max
+from foveate.attention.base import Attention, init_default, reduced_channels, spatial_max
 from foveate.attention.convolution import convolved
 from foveate.attention.dimensions import BATCH_NORMS, CONVOLUTIONS, broadcast, check_dims, positions
 from foveate.errors import UsageError
@@ -43,7 +43,7 @@ class CBAM(Attention):
             raise UsageError(f"CBAM's kernel_size must be odd, such as 7 or 3, not {kernel_size}.")
         check_dims(dims)
         self.dims = dims
-        hidden = hidden_channels(channels, 1 / reduction if reduction else 0)
+        hidden = reduced_channels(channels, reduction)
         self.reduce = nn.Linear(channels, hidden)
         self.expand = nn.Linear(hidden, channels)
         self.conv = CONVOLUTIONS[dims](2, 1, kernel_size, padding=kernel_size // 2, bias=False)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from foveate.attention.base import Attention, hidden_channels, init_default
+from foveate.attention.base import Attention, init_default, reduced_channels
 
 LEAST_HIDDEN = 8
 
@@ -31,7 +31,7 @@ class Coordinate(Attention):
 
     def __init__(self, channels: int, reduction: float = 32) -> None:
         super().__init__()
-        hidden = max(LEAST_HIDDEN, hidden_channels(channels, 1 / reduction if reduction else 0))
+        hidden = max(LEAST_HIDDEN, reduced_channels(channels, reduction))
         self.reduce = nn.Conv2d(channels, hidden, 1)
         self.norm = nn.BatchNorm2d(hidden)
         self.expand_height = nn.Conv2d(hidden, channels, 1)

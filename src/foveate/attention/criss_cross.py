@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor, nn
 
-from foveate.attention.base import Attention, Place, hidden_channels, init_default
+from foveate.attention.base import Attention, Place, init_default, reduced_channels
 from foveate.attention.queries import at_queries, central
 from foveate.errors import UsageError
 
@@ -34,7 +34,7 @@ class CrissCross(Attention):
         super().__init__()
         if recurrence < 1:
             raise UsageError(f"criss_cross needs a recurrence of at least 1, not {recurrence}.")
-        hidden = hidden_channels(channels, 1 / reduction if reduction else 0)
+        hidden = reduced_channels(channels, reduction)
         self.recurrence = recurrence
         self.query = nn.Conv2d(channels, hidden, 1)
         self.key = nn.Conv2d(channels, hidden, 1)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from foveate.attention.base import Attention, hidden_channels, init_default
+from foveate.attention.base import Attention, init_default, reduced_channels
 from foveate.errors import UsageError
 
 GLOBAL = 0
@@ -47,7 +47,7 @@ class GatherExcite(Attention):
             nn.Conv2d(channels, channels, 3, stride=2, padding=1, groups=channels, bias=False) for _ in range(steps)
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(steps))
-        hidden = hidden_channels(channels, 1 / reduction if reduction else 0)
+        hidden = reduced_channels(channels, reduction)
         self.reduce = nn.Conv2d(channels, hidden, 1) if variant == "theta+" else None
         self.expand = nn.Conv2d(hidden, channels, 1) if variant == "theta+" else None
 

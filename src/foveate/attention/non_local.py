@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from foveate.attention.base import Attention, Place, hidden_channels
+from foveate.attention.base import Attention, Place, reduced_channels
 from foveate.attention.queries import at_queries, central
 from foveate.config import nearest
 from foveate.errors import UsageError
@@ -56,7 +56,7 @@ class NonLocal(Attention):
             hint = nearest(str(kind), list(KINDS))
             did_you_mean = f" (did you mean {hint}?)" if hint else ""
             raise UsageError(f"non_local has no kind {kind!r}{did_you_mean}: known are {', '.join(KINDS)}.")
-        hidden = hidden_channels(channels, 1 / reduction if reduction else 0)
+        hidden = reduced_channels(channels, reduction)
         self.kind, self.sub_sample, self.pool_first = kind, sub_sample, pool_first
         embedded = kind != "gaussian"
         self.query = nn.Conv2d(channels, hidden, 1) if embedded else None

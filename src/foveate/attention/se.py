@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from foveate.attention import fused
-from foveate.attention.base import Attention, hidden_channels, init_default
+from foveate.attention.base import Attention, init_default, reduced_channels
 from foveate.attention.dimensions import broadcast, check_dims, positions
 from foveate.errors import UsageError
 
@@ -41,7 +41,7 @@ class SqueezeExcitation(Attention):
         if divisor < 1:
             raise UsageError(f"SE's divisor must be at least 1, not {divisor}.")
         check_dims(dims)
-        hidden = hidden_channels(channels, 1 / reduction if reduction else 0)
+        hidden = reduced_channels(channels, reduction)
         if divisor > 1:
             hidden = max(divisor, int(channels / reduction + divisor / 2) // divisor * divisor)
         self.dims = dims

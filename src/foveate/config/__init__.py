@@ -152,9 +152,9 @@ def _with_parts_of_name(name: str, model: Any) -> Any:
     given = dict(model or {}) if isinstance(model, (dict, type(None))) else model
     if not isinstance(given, dict):
         return given
-    backbone, _, attention = name.partition("+")
+    backbone, plus, attention = name.partition("+")
     given.setdefault("backbone", backbone)
-    given.setdefault("attention", attention or None)
+    given.setdefault("attention", attention if plus else None)
     return given
 
 

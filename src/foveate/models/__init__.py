@@ -40,12 +40,14 @@ def create_model(
     one size only (botnet). `generator` makes the initialisation repeatable and leaves torch's global generator as
     it was. Raises UsageError for what does not exist, naming the nearest.
     """
-    backbone, _, in_name = name.partition("+")
-    attention = attention or in_name or None
+    backbone, plus, in_name = name.partition("+")
+    attention = attention if attention is not None else in_name if plus else None
     if backbone not in BACKBONES:
         hint = nearest(backbone, list(BACKBONES))
         did_you_mean = f" (did you mean {hint}?)" if hint else ""
         raise UsageError(f"there is no backbone {backbone!r}{did_you_mean}: known are {', '.join(BACKBONES)}.")
+    if attention == "":
+        raise UsageError(f"no attention is named: say {backbone} without any, or for example {backbone}+cbam.")
     if init not in INITS:
         raise UsageError(f"there is no initialisation {init!r}: known are {', '.join(INITS)}.")
     with torch.random.fork_rng(devices=[]):  # layers draw from the global generator when they are made
