@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -195,6 +196,19 @@ def test_attention_maps_take_the_shape_of_the_original_too(folder: StudyFolder) 
     assert np.array_equal(np.asarray(axes.images[0].get_array()), expected)
     # The cross marks the centre of the square's row and column 32: (32, 32), of which 16 rows are cut off.
     assert axes.lines[0].get_xydata().tolist() == [[32.0, 16.0]]
+
+
+def test_titles_of_attention_maps_stay_above_their_pictures(folder: StudyFolder) -> None:
+    values = np.linspace(0.0, 1.0, 16, dtype=np.float32).reshape(1, 4, 4)
+    maps = {
+        f"layer{stage}.1.attention": Drawn("channel width and channel height and spatial", values, None)
+        for stage in (1, 2, 3, 4)
+    }
+    figure = attention_figure(content(folder), [0], "resnet18+se", maps)
+    head, *titles = (text.get_window_extent() for text in figure.texts[:7])
+    assert titles[-1].x1 <= figure.bbox.x1
+    assert max(title.y1 for title in titles) < head.y0
+    assert not any(one.overlaps(other) for one, other in itertools.pairwise(titles))
 
 
 def test_a_map_that_is_positive_only_in_the_black_edges_is_blank(folder: StudyFolder) -> None:

@@ -45,15 +45,15 @@ def attention_figure(panel: Panel, columns: list[int], model: str, blocks: dict[
     side, gap, text, left = 1.25, 0.1, 0.34, 0.85
     caption = textwrap.wrap(CAPTION, width=28 * (2 + len(blocks)))
     width = left + (2 + len(blocks)) * (side + gap)
-    head = 0.62
-    height = head + len(columns) * (side + text) + 0.25 + 0.15 * len(caption)
-    figure = Figure(figsize=(width, height))
-    figure.text(0.1 / width, 1 - 0.2 / height, model_title(model), color=INK, fontsize=10, weight="bold", va="center")
     titles = [
         "image",
         "Grad-CAM",
-        *(f"{place.replace('.attention', '')}\n{drawn.kind}" for place, drawn in blocks.items()),
+        *(_wrapped(f"{place.replace('.attention', '')}\n{drawn.kind}") for place, drawn in blocks.items()),
     ]
+    head = 0.38 + 0.12 * max(1 + title.count("\n") for title in titles)
+    height = head + len(columns) * (side + text) + 0.25 + 0.15 * len(caption)
+    figure = Figure(figsize=(width, height))
+    figure.text(0.1 / width, 1 - 0.2 / height, model_title(model), color=INK, fontsize=10, weight="bold", va="center")
     for number, title in enumerate(titles):
         x = left + number * (side + gap) + side / 2
         figure.text(x / width, 1 - (head - 0.08) / height, title, ha="center", va="bottom", fontsize=7, color=INK)
@@ -73,6 +73,11 @@ def attention_figure(panel: Panel, columns: list[int], model: str, blocks: dict[
             _draw(place, drawn, row, column)
     figure.text(0.1 / width, 0.1 / height, "\n".join(caption), fontsize=7, va="bottom", color=INK, linespacing=1.35)
     return figure
+
+
+def _wrapped(title: str) -> str:
+    """In lines that are no wider than a picture."""
+    return "\n".join(part for line in title.split("\n") for part in textwrap.wrap(line, width=22))
 
 
 def _draw(axes: Axes, drawn: Drawn, row: int, column: Column) -> None:
