@@ -294,6 +294,29 @@ def test_trains_with_deterministic_algorithms(case: str) -> None:
     assert x.grad is not None
 
 
+@pytest.mark.parametrize("memory_format", FORMATS, ids=str)
+@pytest.mark.parametrize("case", CASES)
+def test_a_gradient_penalty_takes_the_plain_form(case: str, memory_format: torch.memory_format) -> None:
+    x = torch.randn(2, 32, 12, 11, dtype=torch.float64).contiguous(memory_format=memory_format)
+
+    def penalised(form: Callable[[Tensor], Tensor]) -> Tensor:
+        own = x.clone().requires_grad_()
+        loss = form(own).square().sum()
+        (slope,) = torch.autograd.grad(loss, own, create_graph=True)
+        (gradient,) = torch.autograd.grad(loss + slope.square().sum(), own)
+        return gradient
+
+    block = randomised(case, 32)
+    with fused.plain_forms():
+        inside = penalised(block)
+    torch.testing.assert_close(inside, penalised(textbook(block)))
+    if case in ("se", "gc both avg"):  # here the plain form in any case: small, and without a context
+        torch.testing.assert_close(penalised(block), inside)
+    else:
+        with pytest.raises(UsageError, match="plain_forms"):
+            penalised(block)
+
+
 def test_a_pruned_layer_goes_on_training() -> None:
     block = randomised("cbam", 32)
     assert isinstance(block, CBAM)

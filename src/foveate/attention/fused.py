@@ -7,7 +7,7 @@ comes next takes that input on, so its gradient passes through the pool, which a
 
 An image is (positions, channels) or (H, W, C) here; the strides say how it lies in memory, so both memory formats
 work. Images in half precision are summed in float32. The gradient of a maximum goes to the first of equal values, as
-with max-pooling and `torch.max`. There are no gradients of gradients.
+with max-pooling and `torch.max`. There are no gradients of gradients: `plain_forms` has them.
 """
 
 from __future__ import annotations
@@ -15,16 +15,30 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
-from torch.autograd.function import once_differentiable
+
+from foveate.errors import UsageError
 
 # Elements in one step through the batch: 8 MiB in float32, so that a few such tensors fit the last cache.
 STEP = 2**21
+
+_plain = ContextVar("plain", default=False)
+
+
+@contextmanager
+def plain_forms() -> Iterator[None]:
+    """Blocks called in here take their plain forms, which can be differentiated twice, as for a gradient penalty."""
+    token = _plain.set(True)
+    try:
+        yield
+    finally:
+        _plain.reset(token)
 
 
 def pays_for(x: Tensor) -> bool:
@@ -34,6 +48,7 @@ def pays_for(x: Tensor) -> bool:
     """
     return (
         not torch.compiler.is_compiling()
+        and not _plain.get()
         and type(x) is Tensor  # no stand-in that has a shape and no values
         and x.requires_grad
         and torch.is_grad_enabled()
@@ -85,14 +100,22 @@ def no_autocast() -> AbstractContextManager[object]:
 
 
 def backward_once(backward: Callable[..., Any]) -> Callable[..., Any]:
-    """Marks a backward pass that cannot be differentiated again, and keeps it in float32 too."""
+    """Marks a backward pass that cannot be differentiated again, and keeps it in float32 too.
+
+    It refuses `create_graph=True`, under which torch's own mark would take a gradient for a constant, as long as what
+    comes from above is one.
+    """
 
     @functools.wraps(backward)
-    def outside_autocast(*arguments: Any) -> Any:
+    def once(*arguments: Any) -> Any:
+        if torch.is_grad_enabled():
+            raise UsageError(
+                "attention blocks train on a CPU by passes without second derivatives: for create_graph=True call the "
+                "network inside `with foveate.attention.fused.plain_forms():`."
+            )
         with no_autocast():
             return backward(*arguments)
 
-    once: Callable[..., Any] = once_differentiable(outside_autocast)
     return once
 
 
