@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def pytest_configure() -> None:
     if worker and hasattr(os, "sched_setaffinity"):  # threads of more processes than cores wait for each other
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[int(worker) % len(cores)]})
+        if "torch" in sys.modules:  # it has counted the cores already: a folder's own conftest.py is read before this
+            sys.modules["torch"].set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
