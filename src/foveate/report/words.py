@@ -88,7 +88,7 @@ def answer(title: str, rows: Sequence[ModelResult]) -> str:
         above = sum(row.delta is not None and row.delta > 0 for row in others)
         between = between_ends([(row.title, row.mean) for row in others], "{:.2f} %".format)
         which = f"{word(above) if above else 'none'} of them above it"
-        return f"{first}; the other {word(len(others))} models lay between {between}, {which}."
+        return f"{first}; {word(len(others))} other models lay between {between}, {which}."
     return f"{first}; {compared}." if compared else f"{first}; no other model has ended a run yet."
 
 
