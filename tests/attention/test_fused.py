@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
@@ -14,58 +12,11 @@ from benchmarks.textbook_attention import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.nn.utils import prune
 
-from foveate.attention import create_attention, fused
+from foveate.attention import fused
 from foveate.attention.base import Attention
-from foveate.attention.cbam import CBAM
 from foveate.attention.convolution import convolved
-from foveate.errors import UsageError
-
-CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    "se": ("se", {}),
-    "cbam": ("cbam", {}),
-    "cbam of 3": ("cbam", {"kernel_size": 3}),
-    "gc": ("gc", {}),
-    "gc mul": ("gc", {"fusion": ("channel_mul",)}),
-    "gc both": ("gc", {"fusion": ("channel_add", "channel_mul")}),
-    "gc both avg": ("gc", {"pooling": "avg", "fusion": ("channel_add", "channel_mul")}),
-    "triplet": ("triplet", {}),
-    "triplet of 2": ("triplet", {"spatial": False}),
-    "triplet of 3": ("triplet", {"kernel_size": 3}),
-}
-FORMATS = [torch.contiguous_format, torch.channels_last]
-
-
-def randomised(case: str, channels: int, dtype: torch.dtype = torch.float64) -> Attention:
-    name, options = CASES[case]
-    block, generator = create_attention(name, channels, **options).to(dtype), torch.Generator().manual_seed(0)
-    for parameter in block.parameters():
-        parameter.data = (torch.randn(parameter.shape, generator=generator) * 0.5).to(dtype)
-    return block
-
-
-def outcome(block: Attention, form: Callable[[Tensor], Tensor], x: Tensor, above: Tensor) -> dict[str, Tensor]:
-    """Output, gradients and buffers of one training pass."""
-    block.zero_grad()
-    x = x.detach().requires_grad_()
-    y = form(x)
-    y.backward(above)
-    assert x.grad is not None
-    gradients = {name: parameter.grad for name, parameter in block.named_parameters() if parameter.grad is not None}
-    return {"y": y.detach(), "x": x.grad, **gradients, **dict(block.named_buffers())}
-
-
-def assert_same(case: str, x: Tensor, tolerance: float = 1e-10) -> None:
-    """Fast and textbook form agree for x, with gradients from above in both memory formats."""
-    ours = randomised(case, x.shape[1], x.dtype)
-    theirs = copy.deepcopy(ours)
-    above = torch.randn(x.shape, dtype=x.dtype, generator=torch.Generator().manual_seed(1))
-    fast, reference = outcome(ours, ours, x, above), outcome(theirs, textbook(theirs), x, above)
-    assert fast.keys() == reference.keys()
-    for name, value in reference.items():
-        torch.testing.assert_close(fast[name], value, rtol=tolerance, atol=tolerance, msg=f"{case}: {name} differs")
+from tests.attention.fast_forms import CASES, FORMATS, assert_same, outcome, randomised
 
 
 @pytest.mark.parametrize("memory_format", FORMATS, ids=str)
@@ -251,95 +202,6 @@ def test_twenty_steps_of_training(case: str) -> None:
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("memory_format", FORMATS, ids=str)
-def test_a_loss_of_the_gate_alone(memory_format: torch.memory_format) -> None:
-    # Then y has no gradient, and autograd's zeros lie as they like.
-    x = torch.randn(2, 32, 12, 11, dtype=torch.float64).contiguous(memory_format=memory_format)
-    gradients: list[Tensor] = []
-    for form in (lambda block: block, textbook):
-        block = randomised("cbam", 32)
-        assert isinstance(block, CBAM)
-        logits: list[Tensor] = []
-        block.norm.register_forward_hook(lambda module, given, out, kept=logits: kept.append(out))
-        own = x.clone().requires_grad_()
-        form(block)(own)
-        loss = (logits[0] * torch.linspace(0, 1, 11, dtype=torch.float64)).sum()
-        gradients += torch.autograd.grad(loss, own)
-    torch.testing.assert_close(*gradients)
-
-
-@pytest.mark.parametrize("case", ["se", "cbam", "gc", "triplet"])
-def test_what_is_saved_may_be_laid_out_anew(case: str) -> None:
-    x = torch.randn(2, 32, 12, 11, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
-    block = randomised(case, 32)
-
-    def packed_anew(own: Tensor) -> Tensor:
-        with torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor.contiguous(), lambda tensor: tensor):
-            y: Tensor = block(own)
-        return y
-
-    above = torch.randn_like(x)
-    expected, found = (outcome(copy.deepcopy(block), form, x, above)["x"] for form in (block, packed_anew))
-    torch.testing.assert_close(found, expected)
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_trains_with_deterministic_algorithms(case: str) -> None:
-    torch.use_deterministic_algorithms(True)
-    try:
-        x = torch.randn(2, 32, 20, 18).contiguous(memory_format=torch.channels_last).requires_grad_()
-        randomised(case, 32, torch.float32)(x).sum().backward()
-    finally:
-        torch.use_deterministic_algorithms(False)
-    assert x.grad is not None
-
-
-@pytest.mark.parametrize("memory_format", FORMATS, ids=str)
-@pytest.mark.parametrize("case", CASES)
-def test_a_gradient_penalty_takes_the_plain_form(case: str, memory_format: torch.memory_format) -> None:
-    x = torch.randn(2, 32, 12, 11, dtype=torch.float64).contiguous(memory_format=memory_format)
-
-    def penalised(form: Callable[[Tensor], Tensor]) -> Tensor:
-        own = x.clone().requires_grad_()
-        loss = form(own).square().sum()
-        (slope,) = torch.autograd.grad(loss, own, create_graph=True)
-        (gradient,) = torch.autograd.grad(loss + slope.square().sum(), own)
-        return gradient
-
-    block = randomised(case, 32)
-    with fused.plain_forms():
-        inside = penalised(block)
-    torch.testing.assert_close(inside, penalised(textbook(block)))
-    if case in ("se", "gc both avg"):  # here the plain form in any case: small, and without a context
-        torch.testing.assert_close(penalised(block), inside)
-    else:
-        with pytest.raises(UsageError, match="plain_forms"):
-            penalised(block)
-
-
-def test_a_pruned_layer_goes_on_training() -> None:
-    block = randomised("cbam", 32)
-    assert isinstance(block, CBAM)
-    prune.l1_unstructured(block.expand, "weight", 0.5)  # computes the weight anew whenever the layer is called
-    for _ in range(2):
-        block(torch.randn(2, 32, 12, 11, dtype=torch.float64, requires_grad=True)).sum().backward()
-    assert block.expand.weight_orig.grad is not None
-
-
-def test_tracing_without_values_leaves_nothing_behind() -> None:
-    x, block = torch.randn(2, 32, 12, 9, dtype=torch.float64, requires_grad=True), randomised("cbam", 32)
-    with FakeTensorMode(allow_non_fake_inputs=True):
-        block(x)
-    assert_same("cbam", x)
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_other_precision_than_the_weights_is_refused(case: str) -> None:
-    for grad in (False, True):
-        with pytest.raises(RuntimeError, match="dtype|type"):
-            randomised(case, 32, torch.float32)(torch.randn(2, 32, 12, 11).bfloat16().requires_grad_(grad))
-
-
 @settings(max_examples=30, deadline=None)
 @given(
     shape=st.tuples(st.integers(1, 5), st.integers(1, 24), st.integers(1, 24)),
@@ -358,55 +220,3 @@ def test_narrow_and_wide_maps_are_convolved(shape: tuple[int, int, int], kernel_
         strict=True,
     ):
         torch.testing.assert_close(one, other)
-
-
-@pytest.mark.parametrize("case", ["se", "cbam", "gc", "gc both avg"])
-@pytest.mark.parametrize(("dims", "shape"), [(1, (2, 32, 21)), (3, (2, 32, 4, 3, 5))])
-def test_one_and_three_dimensions(case: str, dims: int, shape: tuple[int, ...]) -> None:
-    name, options = CASES[case]
-    block = create_attention(name, 32, dims=dims, **options)
-    x = torch.randn(shape, requires_grad=True)
-    y = block(x)
-    y.sum().backward()
-    assert y.shape == x.shape
-    assert x.grad is not None
-    for gate in block.attention(x).values():
-        assert gate.dim() == 2 + dims
-    with pytest.raises(UsageError, match="dims 1, 2 or 3, not 4"):
-        create_attention(name, 32, dims=4)
-
-
-@pytest.mark.parametrize(
-    ("case", "shapes"),
-    [
-        ("se", {"channel": (2, 32, 1, 1)}),
-        ("cbam", {"channel": (2, 32, 1, 1), "spatial": (2, 1, 6, 5)}),
-        ("gc", {"context": (2, 1, 6, 5)}),
-        ("gc both avg", {"context": (2, 1, 6, 5)}),
-        ("triplet", {"spatial": (2, 1, 6, 5), "channel_width": (2, 32, 1, 5), "channel_height": (2, 32, 6, 1)}),
-    ],
-)
-def test_attention_maps_rebuild_the_output(case: str, shapes: dict[str, tuple[int, ...]]) -> None:
-    block, x = randomised(case, 32, torch.float32).eval(), torch.randn(2, 32, 6, 5)
-    maps = block.attention(x)
-    assert {name: tuple(gate.shape) for name, gate in maps.items()} == shapes
-    assert not any(gate.requires_grad for gate in maps.values())
-    if "context" in maps:
-        torch.testing.assert_close(maps["context"].sum((2, 3)), torch.ones(2, 1))
-        torch.testing.assert_close((maps["context"] * x).sum((2, 3)), block.context(x))
-    elif case == "triplet":
-        torch.testing.assert_close(block(x), x * sum(maps.values()) / 3)
-    else:
-        gate = torch.ones(())
-        for factor in maps.values():
-            gate = gate * factor
-        torch.testing.assert_close(block(x), x * gate)
-
-
-@pytest.mark.parametrize(
-    ("channels", "reduction", "divisor", "hidden"), [(64, 16, 8, 8), (64, 16, 1, 4), (512, 16, 8, 32), (192, 16, 8, 16)]
-)
-def test_se_rounds_its_width(channels: int, reduction: int, divisor: int, hidden: int) -> None:
-    assert create_attention("se", channels, reduction=reduction, divisor=divisor).reduce.out_features == hidden
-    with pytest.raises(UsageError, match="at least 1"):
-        create_attention("se", channels, divisor=0)

@@ -88,12 +88,12 @@ def _banded(weight: Tensor, width: int) -> Tensor:
 
 def _diagonals(kernel: int, width: int, dtype: torch.dtype) -> Tensor:
     """(K, W W): for each weight the ones where it stands in the matrix (value in, value out)."""
-    return torch.from_numpy(_ones(kernel, width, double=dtype == torch.float64))
+    return torch.from_numpy(_ones(kernel, width)).to(dtype)
 
 
 @functools.lru_cache(maxsize=16)
-def _ones(kernel: int, width: int, double: bool) -> NDArray[np.float32 | np.float64]:
+def _ones(kernel: int, width: int) -> NDArray[np.float32]:
     """Kept as numpy's: a tensor might be one of a mode that computes no values, and be found later by one that does."""
     weight_of = np.arange(width)[:, None] - np.arange(width) + kernel // 2
     ones: NDArray[np.bool_] = weight_of.ravel() == np.arange(kernel)[:, None]
-    return ones.astype(np.float64 if double else np.float32)
+    return ones.astype(np.float32)

@@ -25,7 +25,7 @@ from torch.autograd import Function
 
 from foveate.errors import UsageError
 
-# Elements in one step through the batch: 8 MiB in float32, so that a few such tensors fit the last cache.
+# Elements in one step through the batch: 8 MiB in float32, so that a few such tensors fit the last-level cache.
 STEP = 2**21
 
 _plain = ContextVar("plain", default=False)

@@ -1,4 +1,4 @@
-"""CBAM's pools and gates for training on a CPU, in a third of the plain form's passes. See fused.py for the manner.
+"""CBAM's pools and gates for training on a CPU, in few passes through memory. See fused.py for the manner.
 
 The product of the images and their channel gates is written once, pooled while it is in the cache, and gated by
 position where it stands. Backwards one buffer holds the gradient: the gate by position begins it, each pool adds its
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from foveate.attention.fused import apply, backward_once, exact, images, new_scratch, steps, wide_type
+from foveate.attention.fused import apply, backward_once, exact, first_index, images, new_scratch, steps, wide_type
 
 
 def pools_of_positions(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -30,7 +30,7 @@ def gated_by_channel(x: Tensor, gate: Tensor) -> tuple[Tensor, Tensor]:
 
     Half precision is pooled to float32. Only `gated_by_position` may take the product on.
     """
-    product, pools = apply(_ChannelGate, x, gate)
+    product, pools = apply(_GatedByChannel, x, gate)
     return product, pools
 
 
@@ -39,7 +39,7 @@ def gated_by_position(product: Tensor, gate: Tensor, x: Tensor, channel: Tensor)
 
     Overwrites the product: the backward pass computes it again from x and `channel`, which get no gradient here.
     """
-    (y,) = apply(_PositionGate, product, gate, x.detach(), channel.detach())
+    (y,) = apply(_GatedByPosition, product, gate, x.detach(), channel.detach())
     return cast(Tensor, y)
 
 
@@ -63,22 +63,18 @@ class _PositionPools(Function):
         return dx
 
 
-class _ChannelGate(Function):
+class _GatedByChannel(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, gate: Tensor) -> tuple[Tensor, Tensor]:
-        product, channels = torch.empty_like(x), x.shape[1]
-        own = images(x)  # (N, HW, C)
-        scratch = new_scratch(own)
-        rank = torch.arange(channels, 0, -1, dtype=scratch.dtype)  # the first channel is the highest
-        pools, ranks = [], []
-        for part, scale, out in steps(own, gate[:, None], images(product)):
+        product, scratch = torch.empty_like(x), new_scratch(images(x))
+        pools, indices = [], []
+        for part, scale, out in steps(images(x), gate[:, None], images(product)):  # (n, HW, C)
             torch.mul(part, scale, out=out)
             out = exact(out, scratch)
             maximum = out.amax(2, keepdim=True)
-            pools.append(torch.stack([maximum.squeeze(2), out.sum(2) / channels], dim=1))
-            ranks.append(torch.eq(out, maximum, out=scratch[: len(out)]).mul_(rank).amax(2, keepdim=True))
-        first = channels - torch.cat(ranks).clamp_(min=1).long()  # all NaN: nothing equals the maximum, take the last
-        ctx.save_for_backward(x, gate, first)
+            pools.append(torch.stack([maximum.squeeze(2), out.mean(2)], dim=1))
+            indices.append(first_index(out, maximum, 2, scratch))
+        ctx.save_for_backward(x, gate, torch.cat(indices))
         return product, torch.cat(pools).view(len(x), 2, *x.shape[2:])
 
     @staticmethod
@@ -101,7 +97,7 @@ class _ChannelGate(Function):
         return dproduct, torch.cat(dgates)
 
 
-class _PositionGate(Function):
+class _GatedByPosition(Function):
     @staticmethod
     def forward(ctx: Any, product: Tensor, gate: Tensor, x: Tensor, channel: Tensor) -> tuple[Tensor]:
         ctx.save_for_backward(gate, x, channel)
