@@ -32,9 +32,10 @@ from foveate import runs
 from foveate.config import STANDARD, parse_study
 from foveate.data.augment import augment
 from foveate.data.batches import Batches
-from foveate.data.decoders import decode, quiet_pillow
+from foveate.data.decoders import decode
 from foveate.data.fit import square
 from foveate.data.pack import Pack
+from foveate.data.pixels import quiet_pillow
 from foveate.data.prepare import pack_of, prepare, source_of
 from foveate.models import create_model
 from foveate.runs import StudyFolder

@@ -16,17 +16,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from pydicom.data import get_testdata_file
 
-from foveate.data.decoders import (
-    EXTENSIONS,
-    UnreadableImageError,
-    as_channels,
-    decode,
-    extension,
-    is_image,
-    quiet_pillow,
-    robust_range,
-    scale,
-)
+from foveate.data.decoders import EXTENSIONS, decode, extension, is_image
+from foveate.data.pixels import UnreadableImageError, as_channels, quiet_pillow
+from foveate.data.scaling import robust_range, scale
 
 
 def gradient(height: int = 20, width: int = 30) -> np.ndarray:

@@ -22,8 +22,8 @@ from pydicom._dicom_dict import DicomDictionary
 from pydicom.pixels.decoders import base as pydicom_decoders
 
 from foveate.data import dicom_elements
-from foveate.data.decoders import UnreadableImageError
 from foveate.data.dicom import decode_dicom, frames, header, is_dicom, patient_hash, series
+from foveate.data.pixels import UnreadableImageError
 from tests.data.dicom_files import NAME, SALT, ramp, shipped, write
 
 # Headers and series

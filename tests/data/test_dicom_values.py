@@ -16,9 +16,9 @@ from PIL import Image
 from pydicom.encaps import get_frame
 from pydicom.pixels.processing import apply_color_lut, apply_voi, apply_windowing
 
-from foveate.data.decoders import UnreadableImageError
 from foveate.data.dicom import decode_dicom, frames, header
 from foveate.data.dicom_values import window
+from foveate.data.pixels import UnreadableImageError
 from tests.data.dicom_files import SALT, in_window, item, lut, native, ramp, shipped, write
 
 # From a file to grey

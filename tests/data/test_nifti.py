@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from foveate.data.decoders import UnreadableImageError, decode, quiet_pillow
+from foveate.data.decoders import decode
 from foveate.data.nifti import decode_slice, foreground_slices, read_volume, slices
+from foveate.data.pixels import UnreadableImageError, quiet_pillow
 
 SHIPPED = Path(nibabel.__file__).parent / "tests" / "data"
 NAME = "Zwingenberger^Adelheid"

@@ -14,8 +14,8 @@ from PIL import Image
 
 from foveate.config import Images
 from foveate.data import pack_cache, threads
-from foveate.data.decoders import Decoded
 from foveate.data.pack_cache import Packed, packed
+from foveate.data.pixels import Decoded
 from foveate.data.sources import Source, SourceImage, open_image, read_source
 from foveate.errors import FoveateError
 from tests.conftest import MakeImages

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from foveate.config.dataset import Dataset
-from foveate.data.decoders import UnreadableImageError
+from foveate.data.pixels import UnreadableImageError
 from foveate.data.sources import archives, folder_of, open_image, open_path, read_dataset, read_source
 from foveate.errors import FoveateError
 from foveate.overrides import Overrides, assemble

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from foveate.data.decoders import UnreadableImageError
+from foveate.data.pixels import UnreadableImageError
 from foveate.errors import UsageError
 from foveate.inference.images import ImagePath, drawable, list_images, pictures_in, read_picture
 from foveate.inference.model import COLOUR, GREY, ModelFacts

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from PIL import Image
 
 from foveate.data.audit_words import PARTS
-from foveate.data.decoders import quiet_pillow
 from foveate.data.duplicates import difference
 from foveate.data.examine import Audit
 from foveate.data.findings import Findings
 from foveate.data.image_facts import grey_copy
+from foveate.data.pixels import quiet_pillow
 from foveate.data.sources import open_image
 
 MOST = 60  # pairs on the page

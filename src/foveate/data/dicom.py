@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.data import decoders
-from foveate.data.decoders import Decoded, UnreadableImageError
+from foveate.data import scaling
 from foveate.data.dicom_elements import (
     COLOUR,
     GREY,
@@ -33,6 +32,7 @@ from foveate.data.dicom_elements import (
     top,
 )
 from foveate.data.dicom_values import coloured, grey
+from foveate.data.pixels import Decoded, UnreadableImageError, check_size, choose_frame, without_equal_channels
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -90,22 +90,22 @@ def decode_dicom(path: Path, frame: int | None = 0) -> Decoded:
     Raises UnreadableImageError, which quotes nothing of the header.
     """
     facts = read_header(path)
-    chosen = decoders.choose_frame(count_frames(facts), frame)
+    chosen = choose_frame(count_frames(facts), frame)
     photometric = term(facts, "PhotometricInterpretation", GREY | COLOUR | {PALETTE})
     if not photometric:
         raise UnreadableImageError("holds its colours in a way that cannot be read")
     height, width = int(number(facts, "Rows") or 0), int(number(facts, "Columns") or 0)
-    decoders.check_size(width, height)
+    check_size(width, height)
     stored = _stored(path, facts, chosen)
     if stored.shape != ((height, width, 3) if photometric in COLOUR else (height, width)):
         raise UnreadableImageError("contradicts itself in the number of its channels")
     if photometric in COLOUR:
-        pixels = decoders.scale(stored, 0, top(facts))
+        pixels = scaling.scale(stored, 0, top(facts))
     elif photometric == PALETTE:
         pixels = coloured(stored, facts)
     else:
         pixels = grey(stored, of_frame(facts, chosen), inverted=photometric == "MONOCHROME1")
-    return Decoded(decoders.without_equal_channels(pixels), width, height, photometric, "DICOM")
+    return Decoded(without_equal_channels(pixels), width, height, photometric, "DICOM")
 
 
 def header(path: Path, salt: str, frame: int = 0) -> Header:
@@ -122,7 +122,7 @@ def _header(path: Path, salt: str, frame: int) -> tuple[Header, Values | None]:
     """A header and the slice's normal, where the file has one."""
     facts = read_header(path)
     count = count_frames(facts)
-    own = of_frame(facts, decoders.choose_frame(count, frame))
+    own = of_frame(facts, choose_frame(count, frame))
     instance = number(own, "InstanceNumber")
     spacing = numbers(own, "PixelSpacing", 2) or numbers(own, "ImagerPixelSpacing", 2)
     directions, corner = numbers(own, "ImageOrientationPatient", 6), numbers(own, "ImagePositionPatient", 3)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
 
-from foveate.data.decoders import UnreadableImageError
+from foveate.data.pixels import UnreadableImageError
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -3,7 +3,7 @@
 Grey is made as the standard says: stored values, the modality's rescale (C.11.1), the first VOI table or else the
 first window (C.11.2), black for white where the photometric interpretation is MONOCHROME1 (C.7.6.3.1.2). Where
 there is neither table nor window, values of 8 bits are taken as they are, CT numbers are seen through `CT_WINDOW`, and
-all else through the robust range of the picture's own values (`decoders.robust_range`). Padding (C.7.5.1.1.2) becomes
+all else through the robust range of the picture's own values (`scaling.robust_range`). Padding (C.7.5.1.1.2) becomes
 black and does not count.
 
 The tables are applied here: pydicom 3.0 wraps around in tables of more than 256 entries of 8 bits, turns the window
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.data import decoders
-from foveate.data.decoders import UnreadableImageError
+from foveate.data import scaling
 from foveate.data.dicom_elements import COLOURS, number, numbers, term, top
+from foveate.data.pixels import UnreadableImageError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -52,10 +52,10 @@ def coloured(stored: Values, facts: Dataset) -> NDArray[np.uint8]:
         entries, _, bits = descriptors[0]
         if bits == 8 and not 0 < entries <= 256:
             raise UnreadableImageError("has a palette that cannot be read")  # pydicom would wrap around
-        return decoders.scale(apply_color_lut(stored, facts)[..., :3], 0, 2**bits - 1)
+        return scaling.scale(apply_color_lut(stored, facts)[..., :3], 0, 2**bits - 1)
     tables = [facts[f"{colour}PaletteColorLookupTableData"].value for colour in COLOURS]
     planes = [_look_up(stored, facts, *table) for table in zip(descriptors, tables, strict=True)]
-    return np.stack([decoders.scale(plane, 0, largest) for plane, largest in planes], axis=-1)
+    return np.stack([scaling.scale(plane, 0, largest) for plane, largest in planes], axis=-1)
 
 
 def grey(stored: Values, facts: Dataset, inverted: bool) -> NDArray[np.uint8]:
@@ -82,19 +82,19 @@ def _windowed(values: Values, facts: Dataset, background: NDArray[np.bool_]) -> 
     """Rescaled values -> 8 bits by the first that the file has: VOI table, window, what its kind of values suggests."""
     for table in (facts.get("VOILUTSequence") or [])[:1]:
         lit, largest = _look_up(values, facts, table.LUTDescriptor, table.LUTData)
-        return decoders.scale(lit, 0, largest)
+        return scaling.scale(lit, 0, largest)
     centre, width = number(facts, "WindowCenter"), number(facts, "WindowWidth")
     function = term(facts, "VOILUTFunction", {"LINEAR_EXACT", "SIGMOID"}) or "LINEAR"
     # A width that the standard forbids stands in files all the same; it counts as no window.
     if centre is not None and width is not None and (width >= 1 or (width > 0 and function != "LINEAR")):
-        return decoders.scale(window(values, centre, width, function), 0, 1)
+        return scaling.scale(window(values, centre, width, function), 0, 1)
     rescale = (number(facts, "RescaleSlope"), number(facts, "RescaleIntercept"))
     as_stored = rescale in ((None, None), (1, 0)) and not facts.get("ModalityLUTSequence")
     if as_stored and top(facts) <= 255 and not number(facts, "PixelRepresentation"):
-        return decoders.scale(values, 0, top(facts))
+        return scaling.scale(values, 0, top(facts))
     if None not in rescale and term(facts, "Modality", {"CT"}):
-        return decoders.scale(window(values, *CT_WINDOW), 0, 1)
-    return decoders.scale(values, *decoders.robust_range(values if background.all() else values[~background]))
+        return scaling.scale(window(values, *CT_WINDOW), 0, 1)
+    return scaling.scale(values, *scaling.robust_range(values if background.all() else values[~background]))
 
 
 def window(values: Values, centre: float, width: float, function: str = "LINEAR") -> NDArray[np.float64]:

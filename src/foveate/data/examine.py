@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from foveate.data import lesion_masks
 from foveate.data.classes import two_classes
-from foveate.data.decoders import Decoded, UnreadableImageError, quiet_pillow
 from foveate.data.duplicates import Grey
 from foveate.data.findings import Findings, inspect
 from foveate.data.image_facts import ImageFacts, facts_of, grey_copy
+from foveate.data.pixels import Decoded, UnreadableImageError, quiet_pillow
 from foveate.data.shortcuts import with_size
 from foveate.data.sources import Source, SourceImage, file_of, open_image
 from foveate.data.sources.tables import read_table

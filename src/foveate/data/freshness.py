@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from foveate import runs
-from foveate.data.decoders import UnreadableImageError, quiet_pillow
+from foveate.data.pixels import UnreadableImageError, quiet_pillow
 from foveate.data.sources import Source, file_of, open_path
 from foveate.errors import FoveateError
 

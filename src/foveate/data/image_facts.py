@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.fft import dctn
 
-from foveate.data.decoders import Decoded, as_channels
+from foveate.data.pixels import Decoded, as_channels
 from foveate.runs import file_hash
 
 SIDE = 256  # pixels of the grey copy on which pictures are compared
@@ -34,6 +34,7 @@ class ImageFacts:
     brightness: float  # mean of the thumbnail, 0..255
     border: float  # mean of its outermost pixels
     constant: bool  # all pixels are the same
+    scaling: str  # how stored numbers became 0..255, `Decoded.scaling`
 
 
 def facts_of(path: Path, decoded: Decoded, hash_of_file: str = "") -> ImageFacts:
@@ -56,6 +57,7 @@ def facts_of(path: Path, decoded: Decoded, hash_of_file: str = "") -> ImageFacts
         brightness=whole / small.size,
         border=(whole - within) / (small.size - inner.size),
         constant=int(np.ptp(small)) <= 1 and bool((decoded.pixels == decoded.pixels[:1, :1]).all()),
+        scaling=decoded.scaling,
     )
 
 

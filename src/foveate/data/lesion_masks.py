@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.data.decoders import WHOLE, UnreadableImageError, as_channels, decode
+from foveate.data.decoders import WHOLE, decode
 from foveate.data.fit import square
+from foveate.data.pixels import UnreadableImageError, as_channels
 
 _MOST = 0.5  # of an image; a lesion that covers more, the border with it, is rather the background
 _FAINT, _GREY = 0.05, 0.2  # of a mask's maximum, and of what is not black: a mask with more between is grey

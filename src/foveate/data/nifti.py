@@ -3,7 +3,7 @@
 The volume is turned as its header says (sform, else qform, else as scanners lie) until its axes run towards the
 patient's right, front and head. Its slices then lie as radiologists see them: the patient's right on the left, or the
 front on the left in sagittal slices, and front or head at the top, so that an axial slice is the DICOM picture that it
-was made from. One window serves the whole volume, its robust range (`decoders.robust_range`), so that slices can be
+was made from. One window serves the whole volume, its robust range (`scaling.robust_range`), so that slices can be
 compared. Voxels are not resampled: a coronal slice of thick axial ones is as flat as they are few.
 """
 
@@ -22,8 +22,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.data import decoders
-from foveate.data.decoders import Decoded, UnreadableImageError
+from foveate.data import scaling
+from foveate.data.pixels import Decoded, UnreadableImageError, check_size, choose_frame
 
 T = TypeVar("T")
 
@@ -67,11 +67,11 @@ def decode_slice(path: Path, index: int | None, axis: str = "axial") -> Decoded:
     Raises UnreadableImageError that says why, and KeyError where the axis is none of AXES.
     """
     volume = read_volume(path)
-    number = decoders.choose_frame(volume.shape[AXES[axis]], index)
+    number = choose_frame(volume.shape[AXES[axis]], index)
     # (a, b), a from left or from back to front -> (rows from the top, columns from the patient's right or front)
     pixels = np.ascontiguousarray(np.take(volume.voxels, number, AXES[axis])[::-1, ::-1].T)
     height, width = pixels.shape
-    decoders.check_size(width, height)
+    check_size(width, height)
     return Decoded(pixels, width, height, volume.mode, "NIfTI")
 
 
@@ -145,6 +145,6 @@ def _turned(nibabel: Any, image: Any) -> Volume:
     turned = nibabel.as_closest_canonical(nibabel.Nifti1Image(values, image.affine))
     numbers = np.asarray(turned.dataobj)
     x, y, z = nibabel.affines.voxel_sizes(turned.affine).tolist()
-    voxels = decoders.scale(numbers, *decoders.robust_range(numbers))
+    voxels = scaling.scale(numbers, *scaling.robust_range(numbers))
     voxels.setflags(write=False)  # it is kept for whoever asks next
     return Volume(voxels, (x, y, z), "".join(codes), image.header.get_data_dtype().name)

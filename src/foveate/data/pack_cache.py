@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from foveate import runs
 from foveate.config import Images
 from foveate.data import freshness, lesion_masks
-from foveate.data.decoders import ENOUGH, Decoded, UnreadableImageError, as_channels
+from foveate.data.decoders import ENOUGH
 from foveate.data.fit import square
 from foveate.data.image_facts import ImageFacts, facts_of
 from foveate.data.npy import GrowingArray
+from foveate.data.pixels import Decoded, UnreadableImageError, as_channels
 from foveate.data.sources import Source, SourceImage, file_of, open_image
 from foveate.data.sources.archives import cache_folder
 from foveate.data.threads import in_threads
@@ -33,7 +34,7 @@ from foveate.errors import FoveateError
 
 Advance = Callable[[int], None]
 PIXELS, MASKS, ENTRIES = "pixels.npy", "masks.npy", "images.jsonl"
-_VERSION = 2  # of what decoding does: another one, other packs
+_VERSION = 3  # of what decoding does: another one, other packs
 _LIBRARIES = ("pillow", "numpy", "pydicom", "pylibjpeg-openjpeg", "pyjpegls", "nibabel")  # whose versions may, too
 _UNFINISHED = ".new"
 _KEPT = 30 * 24 * 3600  # seconds; a pack that no study on this disk has, and none asked for that long, is removed

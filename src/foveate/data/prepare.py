@@ -17,7 +17,6 @@ from foveate.data import freshness
 from foveate.data import split as splits
 from foveate.data.audit import Duplicates, audit, find_duplicates, near_duplicates
 from foveate.data.classes import chosen_by, classes_of
-from foveate.data.decoders import quiet_pillow
 from foveate.data.duplicates import Twins, find_twins
 from foveate.data.examine import grey_of
 from foveate.data.image_facts import ImageFacts
@@ -25,6 +24,7 @@ from foveate.data.lesion_masks import mask_warnings
 from foveate.data.pack import Pack, PackIndex, normalisation
 from foveate.data.pack_cache import ENTRIES, MASKS, PIXELS, Advance, Packed, packed
 from foveate.data.phantom import write_phantom
+from foveate.data.pixels import quiet_pillow
 from foveate.data.sources import Source, SourceImage, read_dataset
 from foveate.errors import FoveateError
 from foveate.runs import StudyFolder, Subject

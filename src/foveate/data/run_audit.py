@@ -7,10 +7,10 @@ from typing import Any
 
 from foveate import runs
 from foveate.data import audit_json, audit_page, audit_words, pack_cache
-from foveate.data.decoders import quiet_pillow
 from foveate.data.examine import Audit, Masks, further_columns, grey_of
 from foveate.data.findings import inspect
 from foveate.data.lesion_masks import is_inverted
+from foveate.data.pixels import quiet_pillow
 from foveate.data.prepare import can_be_read, is_prepared
 from foveate.data.sources import Source
 from foveate.runs import StudyFolder, Subject

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from foveate.data.decoders import quiet_pillow
+from foveate.data.pixels import quiet_pillow
 
 WORKERS = 1 + (os.cpu_count() or 1)  # one more, since one may wait for the disk
 SOME = 8  # images handed over to a thread together

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from foveate.data.decoders import ENOUGH, Decoded, UnreadableImageError, as_channels, is_image
+from foveate.data.decoders import ENOUGH, is_image
 from foveate.data.fit import square
+from foveate.data.pixels import Decoded, UnreadableImageError, as_channels
 from foveate.data.sources import Source, SourceImage, open_path
 from foveate.data.sources.archives import unpacked
 from foveate.data.sources.folders import visible_files

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.data.decoders import UnreadableImageError, quiet_pillow
+from foveate.data.pixels import UnreadableImageError, quiet_pillow
 from foveate.errors import FoveateError
 from foveate.evaluation.metrics import softmax
 from foveate.inference.images import ImagePath, Picture, pictures_in, read_picture

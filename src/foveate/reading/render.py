@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from foveate.data.decoders import WHOLE, UnreadableImageError, quiet_pillow
+from foveate.data.decoders import WHOLE
+from foveate.data.pixels import UnreadableImageError, quiet_pillow
 from foveate.data.sources import open_path
 from foveate.errors import FoveateError
 from foveate.explanation.overlays import INFERNO

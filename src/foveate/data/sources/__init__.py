@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from foveate.config.dataset import Dataset
 from foveate.data.cards import CARDS
-from foveate.data.decoders import ENOUGH, Decoded, decode
+from foveate.data.decoders import ENOUGH, decode
+from foveate.data.pixels import Decoded
 from foveate.data.sources import labels
 from foveate.data.sources.archives import unpacked
 from foveate.data.sources.folders import from_folders, only_folder, visible_files

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.data.decoders import Decoded, check_size, without_equal_channels
+from foveate.data.pixels import Decoded, check_size, without_equal_channels
 from foveate.data.sources.archives import unpacked
 from foveate.data.sources.source import Source, SourceImage
 from foveate.errors import FoveateError

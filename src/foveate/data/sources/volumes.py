@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foveate.data.decoders import DICOM, NIFTI, UnreadableImageError, extension
+from foveate.data.decoders import DICOM, NIFTI, extension
+from foveate.data.pixels import UnreadableImageError
 from foveate.data.sources.source import Source, SourceImage
 
 if TYPE_CHECKING:
