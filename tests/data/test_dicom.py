@@ -22,7 +22,8 @@ from pydicom._dicom_dict import DicomDictionary
 from pydicom.pixels.decoders import base as pydicom_decoders
 
 from foveate.data import dicom_elements
-from foveate.data.dicom import decode_dicom, frames, header, is_dicom, patient_hash, series
+from foveate.data.dicom import decode_dicom, frames, header, patient_hash, series
+from foveate.data.dicom_file import is_dicom
 from foveate.data.pixels import UnreadableImageError
 from tests.data.dicom_files import NAME, SALT, ramp, shipped, write
 
@@ -118,8 +119,8 @@ def test_series_apart_and_what_is_none_left_out(tmp_path: Path) -> None:
         ("JPGExtended.dcm", "is compressed as JPEG Extended with 12 bits: decompress it first"),
         ("SC_rgb_small_odd.dcm", "3 x 3 pixels, at least 16 x 16 are needed"),
         ("rtdose.dcm", "holds 15 pictures, one a file is needed"),
-        ("no_meta.dcm", "is not DICOM, or encrypted"),
-        ("README.txt", "is not DICOM, or encrypted"),
+        ("no_meta.dcm", "is not DICOM, or encrypted: it lacks the preamble and DICM that begin a file"),
+        ("README.txt", "is not DICOM, or encrypted: it lacks the preamble and DICM that begin a file"),
         ("nowhere.dcm", "cannot be read (No such file or directory)"),
     ],
 )

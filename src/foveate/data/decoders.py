@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from foveate.data.dicom import decode_dicom, is_dicom
+from foveate.data.dicom import decode_dicom
+from foveate.data.dicom_file import is_dicom
 from foveate.data.nifti import decode_slice
 from foveate.data.pixels import Decoded
 from foveate.data.raster import decode_raster

@@ -6,7 +6,6 @@ Rows and columns stay as stored: so the file wants to be shown. How values becom
 from __future__ import annotations
 
 import hmac
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +25,12 @@ from foveate.data.dicom_elements import (
     number,
     numbers,
     of_frame,
-    read_header,
-    sealed,
     term,
-    top,
 )
-from foveate.data.dicom_values import coloured, grey
+from foveate.data.dicom_file import opened, read_header, sealed
+from foveate.data.dicom_stored import stored_values
+from foveate.data.dicom_tables import coloured
+from foveate.data.dicom_values import Scaled, colour, grey
 from foveate.data.pixels import Decoded, UnreadableImageError, check_size, choose_frame, without_equal_channels
 
 if TYPE_CHECKING:
@@ -57,15 +56,6 @@ class Header:
     height: int
 
 
-def is_dicom(path: Path) -> bool:
-    """Whether a file begins with 128 bytes of anything and DICM (PS3.10, 7.1)."""
-    try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
-
-
 def patient_hash(patient_id: str, salt: str) -> str:
     """HMAC-SHA256 of an identifier under a secret salt, its first 16 hex digits; "" for an empty identifier.
 
@@ -89,23 +79,27 @@ def decode_dicom(path: Path, frame: int | None = 0) -> Decoded:
 
     Raises UnreadableImageError, which quotes nothing of the header.
     """
-    facts = read_header(path)
-    chosen = choose_frame(count_frames(facts), frame)
-    photometric = term(facts, "PhotometricInterpretation", GREY | COLOUR | {PALETTE})
-    if not photometric:
-        raise UnreadableImageError("holds its colours in a way that cannot be read")
-    height, width = int(number(facts, "Rows") or 0), int(number(facts, "Columns") or 0)
-    check_size(width, height)
-    stored = _stored(path, facts, chosen)
+    with opened(path) as found:
+        facts = found.facts
+        chosen = choose_frame(count_frames(facts), frame)
+        photometric = term(facts, "PhotometricInterpretation", GREY | COLOUR | {PALETTE})
+        if not photometric:
+            raise UnreadableImageError("holds its colours in a way that cannot be read")
+        height, width = int(number(facts, "Rows") or 0), int(number(facts, "Columns") or 0)
+        check_size(width, height)
+        stored = stored_values(path, found, photometric, chosen)
     if stored.shape != ((height, width, 3) if photometric in COLOUR else (height, width)):
         raise UnreadableImageError("contradicts itself in the number of its channels")
+    pixels, by = _shown(stored, facts, photometric, chosen)
+    return Decoded(without_equal_channels(pixels), width, height, photometric, "DICOM", by)
+
+
+def _shown(stored: Values, facts: Dataset, photometric: str, frame: int) -> Scaled:
     if photometric in COLOUR:
-        pixels = scaling.scale(stored, 0, top(facts))
-    elif photometric == PALETTE:
-        pixels = coloured(stored, facts)
-    else:
-        pixels = grey(stored, of_frame(facts, chosen), inverted=photometric == "MONOCHROME1")
-    return Decoded(without_equal_channels(pixels), width, height, photometric, "DICOM")
+        return colour(stored, facts)
+    if photometric == PALETTE:
+        return coloured(stored, facts), scaling.BY_PALETTE
+    return grey(stored, of_frame(facts, frame), inverted=photometric == "MONOCHROME1")
 
 
 def header(path: Path, salt: str, frame: int = 0) -> Header:
@@ -169,34 +163,3 @@ def _ordered(files: list[tuple[Header, Values | None, Path]]) -> list[Path]:
         return (position or 0.0, own[0].instance or 0, own[2].name)
 
     return [path for _, _, path in sorted(files, key=place)]
-
-
-def _stored(path: Path, facts: Dataset, frame: int) -> Values:
-    """Stored values (C.7.6.3): (H, W), or (H, W, 3) with YBR turned into RGB."""
-    from pydicom import dcmread, uid
-    from pydicom.pixels.utils import pixel_array
-
-    syntax = facts.file_meta.TransferSyntaxUID
-    _check_decoder(syntax, int(number(facts, "BitsStored") or 0))
-    # A file is read up to the frame that is wanted, unless it is deflated as a whole.
-    return pixel_array(dcmread(path) if syntax == uid.DeflatedExplicitVRLittleEndian else path, index=frame)
-
-
-def _check_decoder(syntax: Any, bits: int) -> None:
-    """Raise UnreadableImageError that says what to install where nothing here can decompress."""
-    from pydicom import uid
-    from pydicom.pixels.decoders.base import get_decoder
-
-    if syntax not in uid.AllTransferSyntaxes:
-        raise UnreadableImageError("is compressed in a way that nothing is known of")
-    name = re.split(r",| \(", syntax.name)[0]
-    try:
-        decoder = get_decoder(syntax)
-    except NotImplementedError:
-        raise UnreadableImageError(f"is compressed as {name}, which cannot be read") from None
-    if syntax == uid.JPEGExtended12Bit and bits > 8 and "pylibjpeg" not in decoder.available_plugins:
-        raise UnreadableImageError(f"is compressed as {name} with {bits} bits: decompress it first")
-    if not decoder.is_available:
-        lossless = syntax in (uid.JPEGLossless, uid.JPEGLosslessSV1)
-        needed = "python-gdcm" if lossless else "'foveate[dicom]'"
-        raise UnreadableImageError(f"is compressed as {name}, which needs pip install {needed}")

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import logging
-import warnings
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foveate.data.pixels import UnreadableImageError
-
 if TYPE_CHECKING:
     from pydicom import Dataset
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 # The words of a header that may be shown: terms of the standard, never what else a file may have in their place.
 GREY = frozenset(["MONOCHROME1", "MONOCHROME2"])
@@ -30,6 +21,7 @@ MODALITIES = frozenset([  # C.7.3.1.1.1, those that make pictures
     "RTIMAGE", "SEG", "SM", "SRF", "TG", "US", "VA", "XA", "XC",
 ])
 COLOURS = ("Red", "Green", "Blue")
+PADDING = {"i": "", "u": "", "f4": "Float", "f8": "DoubleFloat"}  # C.7.5.1.1.2, C.7.6.24: by the kind of the pixels
 # Functional groups of enhanced, multi-frame objects (C.7.6.16) that hold what other objects hold at the top.
 _GROUPS = [
     "PixelValueTransformationSequence", "FrameVOILUTSequence", "PixelMeasuresSequence", "PlanePositionSequence",
@@ -38,55 +30,24 @@ _GROUPS = [
 # All that is ever read of a header: pydicom skips the rest, so that it cannot complain of it either.
 WANTED: list[str] = [
     "PatientID", "SeriesInstanceUID", "InstanceNumber", "Modality", "BurnedInAnnotation", "ImagePositionPatient",
-    "ImageOrientationPatient", "PixelSpacing", "ImagerPixelSpacing", "NumberOfFrames", "Rows", "Columns", "BitsStored",
-    "PhotometricInterpretation", "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit", "RescaleSlope",
-    "RescaleIntercept", "ModalityLUTSequence", "VOILUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction",
-    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    "ImageOrientationPatient", "PixelSpacing", "ImagerPixelSpacing", "NumberOfFrames", "Rows", "Columns",
+    "SamplesPerPixel", "PlanarConfiguration", "BitsAllocated", "BitsStored", "HighBit", "PhotometricInterpretation",
+    "PixelRepresentation", "PixelPresentation", "RescaleSlope", "RescaleIntercept", "RescaleType",
+    "ModalityLUTSequence", "VOILUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths",
+    *(f"{kind}PixelPadding{end}" for kind in PADDING.values() for end in ("Value", "RangeLimit")),
     *(f"{colour}PaletteColorLookupTableDescriptor" for colour in COLOURS),
     *(f"{kind}{colour}PaletteColorLookupTableData" for kind in ("", "Segmented") for colour in COLOURS),
 ]
 # fmt: on
 
 
-def sealed(function: Callable[P, T]) -> Callable[P, T]:
-    """Let no error out but our own: pydicom's quote the header, and so would the chain of errors behind ours."""
-
-    @functools.wraps(function)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return function(*args, **kwargs)
-        except UnreadableImageError as error:
-            reason = str(error)
-        except Exception as error:  # noqa: BLE001 - nobody can list what a damaged header raises
-            reason = _reason(error)
-        raise UnreadableImageError(reason)
-
-    return wrapped
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"cannot be read ({error.strerror})"
-    return "is not DICOM, or encrypted" if type(error).__name__ == "InvalidDicomError" else "is damaged or cut off"
-
-
-def read_header(path: Path) -> Dataset:
-    """The wanted part of a header, without pixels."""
-    try:
-        import pydicom
-    except ImportError:
-        raise UnreadableImageError("is DICOM, which needs pip install 'foveate[dicom]'") from None
-    # For good and for the whole process: what pydicom warns of and logs quotes the header, so it must reach nobody.
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
-    warnings.filterwarnings("ignore", module=r"pydicom\.")
-    facts = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=WANTED)
-    if "Rows" not in facts or "Columns" not in facts:
-        raise UnreadableImageError("is DICOM, but holds no picture")
-    return facts
-
-
 def of_frame(facts: Dataset, frame: int) -> Dataset:
-    """The header with the functional groups of a picture, the shared and its own, laid over it (C.7.6.16)."""
+    """The header with the functional groups of a picture, the shared and its own, laid over it (C.7.6.16).
+
+    An element that is empty there says nothing, and leaves what stands below it.
+    """
     from pydicom import Dataset
 
     own = Dataset()
@@ -97,7 +58,7 @@ def of_frame(facts: Dataset, frame: int) -> Dataset:
         for group in groups[place : place + 1]:
             for kind in _GROUPS:
                 for item in (group.get(kind) or [])[:1]:
-                    own.update(item)
+                    own.update({element.tag: element for element in item if not element.is_empty})
     return own
 
 

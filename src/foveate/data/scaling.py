@@ -10,6 +10,13 @@ from numpy.typing import NDArray
 
 from foveate.data.pixels import UnreadableImageError
 
+# What `Decoded.scaling` says of files that tell, or do not tell, how they want to be shown; beside `pixels.AS_STORED`.
+BY_WINDOW = "window of the file"
+BY_TABLE = "table of the file"
+BY_PALETTE = "palette of the file"
+BY_CT_WINDOW = "CT window 40/400"
+BY_PERCENTILES = "percentiles of the image"
+
 
 def to_8_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     numbers = values.astype(np.float64)
