@@ -53,11 +53,11 @@ class Opened:
 
 def is_dicom(path: Path) -> bool:
     """Whether a file begins with 128 bytes of anything and DICM (PS3.10, 7.1), or at once with the first element of a
-    header; of a file that cannot be read nobody knows, so that decoding it says why."""
+    header; of one that cannot be read at the moment nobody knows, so that decoding it says why."""
     try:
         with path.open("rb") as file:
             start = file.read(_BEGINNING)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError):
         return False
     except OSError:
         return True

@@ -26,6 +26,7 @@ from foveate.data.pack_cache import ENTRIES, MASKS, PIXELS, Advance, Packed, pac
 from foveate.data.phantom import write_phantom
 from foveate.data.pixels import quiet_pillow
 from foveate.data.sources import Source, SourceImage, read_dataset
+from foveate.data.sources.volumes import remedy
 from foveate.errors import FoveateError
 from foveate.runs import StudyFolder, Subject
 
@@ -243,7 +244,7 @@ def _split_all(
         if subject.policy == "shipped":
             parts = splits.shipped([images[row].split for row in kept], labels)
         elif groups is not None:
-            parts = splits.grouped_hold_out(labels, groups, study.validation_fraction, seed)
+            parts = splits.grouped_hold_out(labels, groups, study.validation_fraction, seed, remedy(images))
         else:
             parts = splits.hold_out(labels, study.validation_fraction, seed)
         files[name] = _spread(parts, kept, len(images))
@@ -272,7 +273,7 @@ def _several(
     if study.repeats_differ_in != "folds":
         return None
     seed = runs.derive_seed(study.seed, subject.dataset, subject.policy, "split")
-    return splits.folds(labels, groups, study.repeats, seed)
+    return splits.folds(labels, groups, study.repeats, seed, remedy(images))
 
 
 def _spread(parts: Sequence[str], kept: Sequence[int], count: int) -> list[str]:

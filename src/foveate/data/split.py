@@ -29,11 +29,13 @@ def hold_out(labels: Sequence[str], fraction: float, seed: int) -> list[str]:
     return [str(part) for part in parts]
 
 
-def grouped_hold_out(labels: Sequence[str], groups: Sequence[str], fraction: float, seed: int) -> list[str]:
+def grouped_hold_out(
+    labels: Sequence[str], groups: Sequence[str], fraction: float, seed: int, remedy: str = ""
+) -> list[str]:
     """Like `hold_out`, but images of one group (a patient) never stand on both sides; '' is a group of its own.
 
     The share that goes to validation is the nearest to `fraction` that 1/k can be. Raises FoveateError where
-    there are too few groups for that.
+    there are too few groups for that, with `remedy` behind it.
     """
     _require_two(labels)
     own = [group or f"\0{row}" for row, group in enumerate(groups)]
@@ -41,10 +43,11 @@ def grouped_hold_out(labels: Sequence[str], groups: Sequence[str], fraction: flo
     for label in sorted(set(labels)):
         count = len({group for group, name in zip(own, labels, strict=True) if name == label})
         if count < folds:
+            patients = "1 patient" if count == 1 else f"{count} patients"
             raise FoveateError(
-                f"the class {label} has images of {count} patients only (pictures that are nearly identical count as "
+                f"the class {label} has images of {patients} only (pictures that are nearly identical count as "
                 f"one): a split by patient into 1 part of {folds} needs at least {folds}. --policy paper splits by "
-                "image."
+                f"image.{remedy}"
             )
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed % 2**32)
     _, validation = next(iter(splitter.split(np.zeros(len(own)), np.asarray(labels), np.asarray(own))))
@@ -53,10 +56,13 @@ def grouped_hold_out(labels: Sequence[str], groups: Sequence[str], fraction: flo
     return [str(part) for part in parts]
 
 
-def folds(labels: Sequence[str], groups: Sequence[str] | None, count: int, seed: int) -> list[list[str]]:
+def folds(
+    labels: Sequence[str], groups: Sequence[str] | None, count: int, seed: int, remedy: str = ""
+) -> list[list[str]]:
     """`count` splits in which every image validates once: of every class, and where `groups` are given whole groups.
 
-    Raises FoveateError where a class has fewer images, or images of fewer groups, than there are folds.
+    Raises FoveateError where a class has fewer images, or images of fewer groups, than there are folds, with `remedy`
+    behind it where it is groups that are few.
     """
     own = [group or f"\0{row}" for row, group in enumerate(groups or [""] * len(labels))]
     for label in sorted(set(labels)):
@@ -65,6 +71,7 @@ def folds(labels: Sequence[str], groups: Sequence[str] | None, count: int, seed:
             what = "images" if groups is None else "patients"
             raise FoveateError(
                 f"the class {label} has {known} {what}: {count} folds need at least {count}. Ask for fewer --repeats."
+                f"{'' if groups is None else remedy}"
             )
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed % 2**32)
     found = []

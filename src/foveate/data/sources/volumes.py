@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import functools
+import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foveate.data.decoders import DICOM, NIFTI, extension
-from foveate.data.pixels import UnreadableImageError
+from foveate.data.pixels import UnreachableImageError, UnreadableImageError
 from foveate.data.sources.source import Source, SourceImage
+from foveate.errors import FoveateError
 
 if TYPE_CHECKING:
     from foveate.data.dicom import Header
 
 _MAYBE_DICOM = ("", *DICOM)  # what has no ending is no image, unless it is DICOM
 _SALT = secrets.token_hex(32)  # of this process: nothing hashed with it is kept
+_FROM_HEADERS = "dicom-"  # what the patients that headers tell are named by
 FOREGROUND = 0.05  # of a slice's pixels, at least: others show next to nothing of the body
 
 
@@ -25,7 +28,8 @@ def expanded(source: Source) -> Source:
     """Every slice of a volume and every picture of a multi-frame file as an image `file#number`.
 
     Those of one file belong to one patient, whoever it is: they never stand on both sides of a split. Files that
-    cannot be read stay as they are, and are listed when they are decoded.
+    cannot be read stay as they are, and are listed when they are decoded. Raises FoveateError where one cannot be read
+    at the moment, so that it does not go by as something else.
     """
     images = [own for image in source.images for own in _expanded(source.folder, image)]
     return source if len(images) == len(source.images) else replace(source, images=images)
@@ -56,36 +60,68 @@ def _pictures(file: Path, size: int, changed: int) -> tuple[int, ...] | None:
         if extension(file) in NIFTI:
             return tuple(int(number) for number in nifti.foreground_slices(file, FOREGROUND))
         count = dicom.frames(file)
-    except UnreadableImageError:
+    except UnreadableImageError as error:
+        _require_reachable(file, error)
         return None
     return tuple(range(count)) if count > 1 else None
 
 
 def with_headers(source: Source) -> Source:
-    """Patients from DICOM headers, where nothing else says who they are, and a warning where headers say that texts
-    are burned into the pixels.
+    """Patients from DICOM headers, where nothing else says who they are, and warnings where headers say that texts
+    are burned into the pixels, or the same patient of all files.
 
-    Patients are numbered as they appear: only which images are of the same one is kept, not who it is.
+    Patients are numbered as they appear: only which images are of the same one is kept, not who it is. Raises
+    FoveateError where a file cannot be read at the moment.
     """
-    headers = {path: _header_of(source.folder / path) for path in dict.fromkeys(map(_file, source.images))}
+    files = [_file(source.folder, image) for image in source.images]
+    headers = {path: _header_of(source.folder / path) for path in dict.fromkeys(files)}
     patients = dict.fromkeys(own.patient for own in headers.values() if own is not None and own.patient)
-    names = {patient: f"dicom-{number:05d}" for number, patient in enumerate(patients, start=1)}
+    names = {patient: f"{_FROM_HEADERS}{number:05d}" for number, patient in enumerate(patients, start=1)}
     images = []
-    for image in source.images:
-        own = headers[_file(image)]
-        nameless = image.patient in ("", _file(image))  # or named after the file that holds it
+    for image, file in zip(source.images, files, strict=True):
+        own = headers[file]
+        nameless = image.patient in ("", file)  # or named after the file that holds it
         known = own is not None and nameless and own.patient
         images.append(replace(image, patient=names[own.patient]) if own is not None and known else image)
     burned = [path for path, own in headers.items() if own is not None and own.burned_in]
-    warnings = list(source.warnings)
-    if burned:
-        files = "1 DICOM file says" if len(burned) == 1 else f"{len(burned)} DICOM files say"
-        warnings.append(f"{files} that texts are burned into the pixels (the first is {burned[0]}): look for names.")
-    return replace(source, images=images, warnings=warnings)
+    return replace(source, images=images, warnings=[*source.warnings, *_same_warning(images), *_burned_warning(burned)])
 
 
-def _file(image: SourceImage) -> str:
-    return image.path.partition("#")[0]
+def _burned_warning(burned: Sequence[str]) -> list[str]:
+    if not burned:
+        return []
+    files = "1 DICOM file says" if len(burned) == 1 else f"{len(burned)} DICOM files say"
+    return [f"{files} that texts are burned into the pixels (the first is {burned[0]}): look for names."]
+
+
+def _same_warning(images: Sequence[SourceImage]) -> list[str]:
+    """Of one patient for images of several labels: true of the slices of one scan, and of files made anonymous."""
+    told = [image for image in images if image.patient.startswith(_FROM_HEADERS)]
+    if len({image.patient for image in told}) != 1 or len({image.label for image in told}) < 2:
+        return []
+    return [
+        f"The Patient ID is the same in the DICOM headers of {len(told)} images of several labels, as where files were "
+        "made anonymous: they count as one patient. If they are of several, name those in a table (column patient)."
+    ]
+
+
+def remedy(images: Sequence[SourceImage]) -> str:
+    """What to say behind an error for want of patients where DICOM headers tell them, "" where they do not."""
+    told = [image.patient for image in images if image.patient.startswith(_FROM_HEADERS)]
+    if not told:
+        return ""
+    count = len(set(told))
+    ids = "the same in" if count == 1 else f"one of {count} in"
+    return (
+        f" Patients are told here by the Patient ID in the DICOM headers, which is {ids} all {len(told)} images that "
+        "have one. Where making files anonymous left it so, name the patients in a table (column patient)."
+    )
+
+
+def _file(folder: Path, image: SourceImage) -> str:
+    """The path of the file that holds an image; names may have a # of their own."""
+    whole, mark, _ = image.path.rpartition("#")
+    return whole if mark and not (folder / image.path).exists() else image.path
 
 
 def _header_of(file: Path) -> Header | None:
@@ -101,5 +137,12 @@ def _header(file: Path, size: int, changed: int) -> Header | None:
 
     try:
         return dicom.header(file, _SALT)
-    except UnreadableImageError:
+    except UnreadableImageError as error:
+        _require_reachable(file, error)
         return None
+
+
+def _require_reachable(file: Path, error: UnreadableImageError) -> None:
+    """Raise FoveateError where disk or network failed: once that has passed, the file would be used all the same."""
+    if isinstance(error, UnreachableImageError) and os.access(file, os.R_OK):
+        raise FoveateError(f"{file} {error}: it says whose images these are, so try again when it can be read.")
