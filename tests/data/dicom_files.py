@@ -51,12 +51,15 @@ def write(path: Path, pixels: np.ndarray, **elements: Any) -> Path:
     facts.HighBit = facts.BitsStored - 1
     facts.PixelRepresentation = int(pixels.dtype.kind == "i")
     if pixels.dtype.kind == "f":
-        facts.FloatPixelData = pixels.tobytes()
+        setattr(facts, "FloatPixelData" if pixels.itemsize == 4 else "DoubleFloatPixelData", pixels.tobytes())
     else:
         facts.PixelData = pixels.tobytes()
         facts["PixelData"].VR = "OW"
     for name, value in elements.items():
-        setattr(facts, name, value)
+        if value is not None:
+            setattr(facts, name, value)
+        elif name in facts:
+            delattr(facts, name)
     facts.save_as(path, enforce_file_format=True)
     return path
 

@@ -354,3 +354,125 @@ def test_functional_groups_of_each_frame(tmp_path: Path) -> None:
         assert np.array_equal(decode_dicom(path, frame).pixels, in_window(2.0 * ramp() - 100, centre, 200))
     facts = header(path, SALT, 1)
     assert (facts.frames, facts.position, facts.spacing) == (2, 9.5, (0.5, 0.25))
+
+
+# What numbers are scaled by
+
+
+def robust(values: np.ndarray) -> np.ndarray:
+    low, high = np.percentile(values[values > values.min()], (0.5, 99.5))
+    return np.round(np.clip((values - low) / (high - low), 0, 1) * 255)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("factor", [1, 3000, 1e-3])
+@pytest.mark.parametrize("bits", [{}, {"BitsStored": None, "HighBit": None, "PixelRepresentation": None}])
+def test_floating_point_numbers_are_measurements(
+    tmp_path: Path, dtype: str, factor: float, bits: dict[str, Any]
+) -> None:
+    """They have no Bits Stored, and are no display values of 8 bits (C.7.6.24)."""
+    values = (np.linspace(0, 1, 400).reshape(20, 20) * factor).astype(dtype)
+    image = decode_dicom(write(tmp_path / "a.dcm", values, **bits))
+    assert np.abs(image.pixels - robust(values.astype(float))).max() <= 1
+    assert image.scaling == "percentiles of the image"
+    own = {"WindowCenter": 0.5 * factor, "WindowWidth": 0.5 * factor, "VOILUTFunction": "LINEAR_EXACT"}
+    image = decode_dicom(write(tmp_path / "b.dcm", values, **own, **bits))
+    expected = np.clip((values.astype(float) / factor - 0.25) / 0.5, 0, 1) * 255
+    assert np.abs(image.pixels - expected).max() <= 0.51
+    assert image.scaling == "window of the file"
+
+
+@pytest.mark.parametrize(("dtype", "name"), [("float32", "Float"), ("float64", "DoubleFloat")])
+def test_padding_of_floating_point_numbers(tmp_path: Path, dtype: str, name: str) -> None:
+    values = np.linspace(1, 2, 400).reshape(20, 20).astype(dtype)
+    values[:5], values[5:7] = -1000.1, -999.9
+    elements = {f"{name}PixelPaddingValue": float(values[0, 0]), f"{name}PixelPaddingRangeLimit": float(values[5, 0])}
+    for more in ({}, {"PhotometricInterpretation": "MONOCHROME1"}):
+        pixels = decode_dicom(write(tmp_path / "a.dcm", values, **elements, **more)).pixels
+        assert not pixels[:7].any()
+    assert pixels[7, 1] == 255
+    # an element of integers says nothing of them
+    assert decode_dicom(write(tmp_path / "b.dcm", values + 2000, PixelPaddingValue=0)).pixels.any()
+
+
+@pytest.mark.parametrize(("padding", "limit"), [(63536, None), (63536, 63546), (-2000, 0), (0, -2000)])
+def test_padding_below_zero_and_a_limit_of_zero(tmp_path: Path, padding: int, limit: int | None) -> None:
+    """Explicit VR has US where SS would be right: 63536 is -2000 in a word of 16 bits."""
+    values = ramp("int16", 1)
+    values[:5] = -2000
+    elements = {"PixelPaddingValue": padding, "PixelPaddingRangeLimit": limit}
+    path = tmp_path / "a.dcm"
+    write(path, values)
+    facts = pydicom.dcmread(path)
+    for name, value in elements.items():
+        if value is not None:
+            facts.add_new(name, "US" if value > 2**15 else "SS", value)
+    facts.save_as(path)
+    pixels = decode_dicom(path).pixels
+    assert not pixels[:5].any()
+    assert np.array_equal(pixels[5:], robust(values[5:].astype(float)))
+
+
+def test_colours_of_twelve_bits(tmp_path: Path) -> None:
+    values = np.stack([10 * ramp(), 5 * ramp(), 4095 - ramp()], axis=-1)
+    for bits in (12, 16):  # 16 is the word's, not the colours': the bits in use are 12
+        image = decode_dicom(write(tmp_path / "a.dcm", values, BitsStored=bits, HighBit=bits - 1))
+        assert np.array_equal(image.pixels, np.round(values / 4095 * 255))
+        assert image.scaling == "0..4095"
+    image = decode_dicom(write(tmp_path / "b.dcm", values * 16))
+    assert np.array_equal(image.pixels, np.round(values * 16 / 65535 * 255))
+    assert image.scaling == "0..65535"
+
+
+@pytest.mark.parametrize(
+    ("unit", "by"),
+    [
+        ("HU", "CT window 40/400"),
+        (None, "CT window 40/400"),
+        ("HU_MOD", "CT window 40/400"),
+        ("Z_EFF", "percentiles of the image"),
+        ("US", "percentiles of the image"),
+    ],
+)
+def test_only_hounsfield_units_are_seen_through_the_window_of_ct(tmp_path: Path, unit: str | None, by: str) -> None:
+    elements = {"Modality": "CT", "RescaleSlope": 1, "RescaleIntercept": -200, "RescaleType": unit}
+    assert decode_dicom(write(tmp_path / "a.dcm", ramp(), **elements)).scaling == by
+
+
+def test_bits_are_named_by_their_largest_value(tmp_path: Path) -> None:
+    assert decode_dicom(write(tmp_path / "a.dcm", ramp("uint8"))).scaling == "0..255 as stored"
+    low = write(tmp_path / "b.dcm", ramp("uint8") // 16, BitsStored=4, HighBit=3)
+    assert decode_dicom(low).scaling == "0..15"
+
+
+def test_slope_of_zero(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.dcm", ramp(), RescaleSlope=0, RescaleIntercept=5)
+    with pytest.raises(UnreadableImageError, match="^has a Rescale Slope of 0"):
+        decode_dicom(path)
+
+
+def test_what_is_ignored_changes_nothing(tmp_path: Path) -> None:
+    """docs/data.md says why."""
+    values = ramp()
+    plain = decode_dicom(write(tmp_path / "a.dcm", values, WindowCenter=200, WindowWidth=300)).pixels
+    mapping = item(RealWorldValueSlope=7.0, RealWorldValueIntercept=3.0, RealWorldValueFirstValueMapped=0)
+    ignored: dict[str, Any] = {
+        "PixelAspectRatio": [2, 1],
+        "PixelSpacing": [2, 1],
+        "PresentationLUTShape": "INVERSE",
+        "RealWorldValueMappingSequence": [mapping],
+        "PixelIntensityRelationship": "LOG",
+        "SmallestImagePixelValue": 100,
+        "LargestImagePixelValue": 200,
+        "ShutterShape": "RECTANGULAR",
+        "ShutterLeftVerticalEdge": 5,
+        "WindowCenterWidthExplanation": "LUNG",
+        "LossyImageCompression": "01",
+    }
+    facts = pydicom.dcmread(write(tmp_path / "b.dcm", values, WindowCenter=200, WindowWidth=300, **ignored))
+    facts.add_new(0x60000010, "US", 20)  # an overlay of its own, rows and columns
+    facts.add_new(0x60000011, "US", 20)
+    facts.add_new(0x60000100, "US", 1)
+    facts.add_new(0x60003000, "OW", b"\xff" * 50)
+    facts.save_as(tmp_path / "b.dcm")
+    assert np.array_equal(decode_dicom(tmp_path / "b.dcm").pixels, plain)
