@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from pydicom.data import get_testdata_file  # noqa: E402
 
 from foveate import runs  # noqa: E402
 from foveate.data.sources import open_image, read_source  # noqa: E402
+from foveate.data.sources.volumes import remedy  # noqa: E402
+from foveate.errors import FoveateError  # noqa: E402
 from tests.data.test_prepare import prepared, study_of  # noqa: E402
 
 
@@ -86,3 +89,65 @@ def test_a_damaged_file_stays_in_the_list(folder: Path) -> None:
     (folder / "sick" / "broken.nii").write_bytes(b"x" * 400)
     paths = [image.path for image in read_source(folder).images]
     assert {"sick/broken.dcm", "sick/broken.nii"} <= set(paths)
+
+
+def alike(place: Path, ids: dict[str, str]) -> Path:
+    """Twelve pictures a label, those of one label under one Patient ID."""
+    for label, patient in ids.items():
+        for number in range(12):
+            dicom(place / label / f"{number:02}.dcm", patient, number=number + 12 * (label == "sick"))
+    return place
+
+
+def test_one_patient_id_in_all_files_tells_no_patient(tmp_path: Path) -> None:
+    place = alike(tmp_path / "scans", {"sick": "ANONYMOUS", "well": "ANONYMOUS"})
+    (warning,) = [line for line in read_source(place).warnings if "Patient ID" in line]
+    assert "the same in the DICOM headers of 24 images of several labels" in warning
+    with pytest.raises(FoveateError) as caught:
+        prepared(tmp_path / "out", study_of(place))
+    assert "has images of 1 patient only" in str(caught.value)
+    assert "the Patient ID in the DICOM headers, which is the same in all 24 images" in str(caught.value)
+    assert "name the patients in a table" in str(caught.value)
+    assert "ANONYMOUS" not in str(caught.value) + warning
+    prepared(tmp_path / "out", study_of(place, policies=["paper"]))
+
+
+def test_one_patient_id_a_label(tmp_path: Path) -> None:
+    place = alike(tmp_path / "scans", {"sick": "ANON1", "well": "ANON2"})
+    with pytest.raises(FoveateError, match="Patient ID in the DICOM headers, which is one of 2 in all 24 images"):
+        prepared(tmp_path / "out", study_of(place))
+
+
+def test_patients_of_a_table_count_where_headers_are_alike(tmp_path: Path) -> None:
+    place = alike(tmp_path / "scans", {"sick": "ANONYMOUS", "well": "ANONYMOUS"})
+    rows = [f"{path.relative_to(place).as_posix()},{path.parent.name},{path.stem}" for path in place.rglob("*.dcm")]
+    (place / "manifest.csv").write_text("\n".join(["path,label,patient", *rows]))
+    source = read_source(place)
+    assert not any("Patient ID" in line for line in source.warnings)
+    assert remedy(source.images) == ""
+    prepared(tmp_path / "out", study_of(place))
+
+
+def test_names_with_the_sign_of_a_frame(folder: Path) -> None:
+    shutil.move(folder / "sick" / "01.dcm", folder / "sick" / "a#1.dcm")
+    of = {image.path: image.patient for image in read_source(folder).images}
+    assert of["sick/a#1.dcm"] == of["well/00.dcm"]
+
+
+def test_a_passing_failure_stops_the_listing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its patient would stay unknown, and the picture might stand on the other side of the split."""
+    opened = Path.open
+
+    def failing(path: Path, *args: object, **kwargs: object) -> object:
+        if path.name == "05.dcm":
+            raise OSError(errno.EIO, "Input/output error")
+        return opened(path, *args, **kwargs)  # type: ignore[call-overload]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", failing)
+        with pytest.raises(FoveateError, match=r"05.dcm cannot be read \(Input/output error\): it says whose images"):
+            read_source(folder)
+        patched.setattr("os.access", lambda *args: False)  # and what nobody may read stays in the list
+        assert "sick/05.dcm" in {image.path for image in read_source(folder).images}
+    of = {image.path: image.patient for image in read_source(folder).images}
+    assert of["sick/05.dcm"] == of["well/04.dcm"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from foveate.data.decoders import DICOM, NIFTI, extension
 from foveate.data.pixels import UnreachableImageError, UnreadableImageError
@@ -18,6 +18,7 @@ from foveate.errors import FoveateError
 if TYPE_CHECKING:
     from foveate.data.dicom import Header
 
+T = TypeVar("T")
 _MAYBE_DICOM = ("", *DICOM)  # what has no ending is no image, unless it is DICOM
 _SALT = secrets.token_hex(32)  # of this process: nothing hashed with it is kept
 _FROM_HEADERS = "dicom-"  # what the patients that headers tell are named by
@@ -49,20 +50,33 @@ def _numbers(file: Path) -> tuple[int, ...] | None:
     if extension(file) not in (*_MAYBE_DICOM, *NIFTI) or not file.is_file():
         return None
     facts = file.stat()
-    return _pictures(file, facts.st_size, facts.st_mtime_ns)
+    return _or_none(file, lambda: _pictures(file, facts.st_size, facts.st_mtime_ns))
+
+
+def _or_none(file: Path, read: Callable[[], T | None]) -> T | None:
+    """What a file says, or None where it cannot be read, which is not kept: it may be readable when asked again.
+
+    Raises FoveateError where disk or network failed: once that has passed, the file would be used all the same.
+    """
+    try:
+        return read()
+    except UnreachableImageError as error:
+        if os.access(file, os.R_OK):
+            raise FoveateError(
+                f"{file} {error}: it says whose images these are, so try again when it can be read."
+            ) from None
+        return None
+    except UnreadableImageError:
+        return None
 
 
 @functools.lru_cache(maxsize=100_000)
 def _pictures(file: Path, size: int, changed: int) -> tuple[int, ...] | None:
     from foveate.data import dicom, nifti
 
-    try:
-        if extension(file) in NIFTI:
-            return tuple(int(number) for number in nifti.foreground_slices(file, FOREGROUND))
-        count = dicom.frames(file)
-    except UnreadableImageError as error:
-        _require_reachable(file, error)
-        return None
+    if extension(file) in NIFTI:
+        return tuple(int(number) for number in nifti.foreground_slices(file, FOREGROUND))
+    count = dicom.frames(file)
     return tuple(range(count)) if count > 1 else None
 
 
@@ -128,21 +142,11 @@ def _header_of(file: Path) -> Header | None:
     if extension(file) not in _MAYBE_DICOM or not file.is_file():
         return None
     facts = file.stat()
-    return _header(file, facts.st_size, facts.st_mtime_ns)
+    return _or_none(file, lambda: _header(file, facts.st_size, facts.st_mtime_ns))
 
 
 @functools.lru_cache(maxsize=100_000)
-def _header(file: Path, size: int, changed: int) -> Header | None:
+def _header(file: Path, size: int, changed: int) -> Header:
     from foveate.data import dicom
 
-    try:
-        return dicom.header(file, _SALT)
-    except UnreadableImageError as error:
-        _require_reachable(file, error)
-        return None
-
-
-def _require_reachable(file: Path, error: UnreadableImageError) -> None:
-    """Raise FoveateError where disk or network failed: once that has passed, the file would be used all the same."""
-    if isinstance(error, UnreachableImageError) and os.access(file, os.R_OK):
-        raise FoveateError(f"{file} {error}: it says whose images these are, so try again when it can be read.")
+    return dicom.header(file, _SALT)
