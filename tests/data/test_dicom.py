@@ -169,6 +169,17 @@ def test_cut_off_in_the_middle(tmp_path: Path, name: str) -> None:
         decode_dicom(tmp_path / "a.dcm")
 
 
+@pytest.mark.parametrize("name", ["MR_small.dcm", "MR_small_RLE.dcm"])
+def test_more_frames_than_there_is_room_for(tmp_path: Path, name: str) -> None:
+    """Each would be listed as an image of its own: a damaged number must not fill the memory."""
+    facts = pydicom.dcmread(shipped(name))
+    assert frames(shipped(name)) == 1
+    facts.NumberOfFrames = 999_999_999
+    facts.save_as(tmp_path / "a.dcm")
+    with pytest.raises(UnreadableImageError, match="^says that it holds 999999999 pictures, and has no room for them$"):
+        frames(tmp_path / "a.dcm")
+
+
 def test_missing_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     for decoder in (pydicom_decoders.JPEG2000LosslessDecoder, pydicom_decoders.JPEGLSLosslessDecoder):
         monkeypatch.setattr(decoder, "_available", {})

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import io
 import struct
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -134,7 +136,7 @@ def test_what_cannot_be_read_at_the_moment_may_be_dicom(tmp_path: Path, monkeypa
         assert is_dicom(tmp_path / "a") is may_be
 
 
-def failing(code: int):  # type: ignore[no-untyped-def]
+def failing(code: int) -> Callable[..., None]:
     def fail(*args: object, **kwargs: object) -> None:
         raise OSError(code, "the words of the system")
 
@@ -181,8 +183,12 @@ def test_what_pydicom_says_is_damage(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_header_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading it again for the pixels took half of the time of a large multi-frame file."""
-    path, read = write(tmp_path / "a.dcm", ramp()), pydicom.dcmread
-    calls = []
-    monkeypatch.setattr(pydicom, "dcmread", lambda *args, **kwargs: calls.append(1) or read(*args, **kwargs))
+    path, read, calls = write(tmp_path / "a.dcm", ramp()), pydicom.dcmread, list[int]()
+
+    def counted(*args: Any, **kwargs: Any) -> pydicom.Dataset:
+        calls.append(1)
+        return read(*args, **kwargs)
+
+    monkeypatch.setattr(pydicom, "dcmread", counted)
     decode_dicom(path)
     assert len(calls) == 1

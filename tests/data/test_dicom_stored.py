@@ -202,7 +202,8 @@ def test_planes_and_pixels_of_colour(tmp_path: Path) -> None:
         ("int16", {}, "holds colours as signed numbers (Pixel Representation)"),
         ("uint16", {"PhotometricInterpretation": "YBR_FULL"}, "holds its colours as YBR_FULL in more than 8 bits"),
         ("uint8", {"BitsAllocated": 12}, "holds its pixels in words that cannot be read (Bits Allocated)"),
-        ("uint8", {"SamplesPerPixel": 4}, "is damaged or cut off"),
+        ("uint8", {"SamplesPerPixel": 4}, "holds its colours in a way that cannot be read"),
+        ("uint8", {"PhotometricInterpretation": "ARGB"}, "holds its colours in a way that cannot be read"),
     ],
 )
 def test_colours_that_would_be_wrong(tmp_path: Path, dtype: str, elements: dict[str, Any], reason: str) -> None:

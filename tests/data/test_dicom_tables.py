@@ -125,6 +125,15 @@ def test_a_table_of_all_values(tmp_path: Path) -> None:
     assert np.array_equal(decode_dicom(path).pixels, np.round((65535 - 100.0 * ramp()) / 65535 * 255))
 
 
+def test_an_index_far_from_its_table(tmp_path: Path) -> None:
+    """numpy rounds integers of 8 bits to floats that count to 2048 alone."""
+    table = lut([*range(3000), *([4095] * 300)], 0, 12)
+    table.add_new("LUTDescriptor", "SS", [3300, -2900, 12])
+    path = write(tmp_path / "a.dcm", ramp("uint8"), ModalityLUTSequence=[table], WindowCenter=3000, WindowWidth=2000)
+    looked_up = np.array([*range(3000), *([4095] * 300)])[ramp("uint8").astype(int) + 2900]
+    assert np.array_equal(decode_dicom(path).pixels, in_window(looked_up.astype(float), 3000, 2000))
+
+
 # Palettes
 
 
@@ -174,10 +183,11 @@ def test_palette_for_the_values_from_its_first_on(tmp_path: Path) -> None:
     assert np.array_equal(decode_dicom(path).pixels[0, :4], np.array(ENTRIES).T[[0, 0, 3, 3]])
 
 
-@pytest.mark.parametrize("missing", ["GreenPaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableDescriptor"])
-def test_palette_that_lacks_a_colour(tmp_path: Path, missing: str) -> None:
+@pytest.mark.parametrize("wrong", [None, [3, 0, 16], [4, 1, 16]])
+@pytest.mark.parametrize("colour", ["Red", "Green"])
+def test_palette_that_lacks_a_colour(tmp_path: Path, colour: str, wrong: list[int] | None) -> None:
     elements = palette(16, [struct.pack("<4H", *own) for own in ENTRIES])
-    elements[missing] = None
+    elements[f"{colour}PaletteColorLookupTableDescriptor"] = wrong
     with pytest.raises(UnreadableImageError, match="^has a palette that cannot be read$"):
         decode_dicom(write(tmp_path / "a.dcm", INDICES, **elements))
 

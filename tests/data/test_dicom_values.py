@@ -361,7 +361,7 @@ def test_functional_groups_of_each_frame(tmp_path: Path) -> None:
 
 def robust(values: np.ndarray) -> np.ndarray:
     low, high = np.percentile(values[values > values.min()], (0.5, 99.5))
-    return np.round(np.clip((values - low) / (high - low), 0, 1) * 255)
+    return np.asarray(np.round(np.clip((values - low) / (high - low), 0, 1) * 255))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

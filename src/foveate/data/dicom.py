@@ -27,7 +27,7 @@ from foveate.data.dicom_elements import (
     of_frame,
     term,
 )
-from foveate.data.dicom_file import opened, read_header, sealed
+from foveate.data.dicom_file import UNDEFINED, opened, read_header, sealed
 from foveate.data.dicom_stored import stored_values
 from foveate.data.dicom_tables import coloured
 from foveate.data.dicom_values import Scaled, colour, grey
@@ -69,8 +69,15 @@ def patient_hash(patient_id: str, salt: str) -> str:
 
 @sealed
 def frames(path: Path) -> int:
-    """How many pictures a DICOM file holds. Raises UnreadableImageError."""
-    return count_frames(read_header(path))
+    """How many pictures a DICOM file holds. Raises UnreadableImageError, also where it has no room for as many."""
+    with opened(path) as found:
+        count, facts = count_frames(found.facts), found.facts
+    pixels = max(1, int(number(facts, "Rows") or 0) * int(number(facts, "Columns") or 0))
+    compressed = found.length == UNDEFINED  # each frame then has at least the 8 bytes of its item
+    room = path.stat().st_size // 8 if compressed else 8 * found.length // pixels  # a pixel takes at least a bit
+    if found.keyword and count > max(1, room):
+        raise UnreadableImageError(f"says that it holds {count} pictures, and has no room for them")
+    return count
 
 
 @sealed

@@ -24,6 +24,7 @@ from foveate.data.pixels import UnreachableImageError, UnreadableImageError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+    from pydicom.uid import UID
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -144,7 +145,7 @@ def read_header(path: Path) -> Dataset:
         return found.facts
 
 
-def _syntax(raw: Any) -> str:
+def _syntax(raw: Any) -> UID:
     """How an element is written, which is all that there is to know of a data set that is not compressed."""
     from pydicom import uid
 

@@ -59,7 +59,8 @@ def _options(facts: Dataset, keyword: str, vr: str, photometric: str) -> dict[st
 def _decoded(path: Path, found: Opened, options: dict[str, Any], frame: int) -> Values:
     """The words of a frame. A file is read up to the frame that is wanted, unless it is deflated as a whole."""
     from pydicom import dcmread
-    from pydicom.pixels import get_decoder, pixel_array
+    from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.pixels.utils import pixel_array
 
     if not found.keyword:
         kept = {name: options[name] for name in ("photometric_interpretation", "correct_unused_bits")}
@@ -83,6 +84,8 @@ def _check_bits(options: dict[str, Any], photometric: str) -> None:
     allocated, samples = options.get("bits_allocated"), options.get("samples_per_pixel")
     if allocated != 1 and allocated not in (8, 16, 32, 64):
         raise UnreadableImageError("holds its pixels in words that cannot be read (Bits Allocated)")
+    if samples not in (1, 3):
+        raise UnreadableImageError("holds its colours in a way that cannot be read")
     if samples == 3 and options.get("planar_configuration") is None:
         raise UnreadableImageError("does not say how its channels lie (Planar Configuration)")
     if samples == 3 and options.get("pixel_representation"):

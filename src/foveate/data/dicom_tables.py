@@ -44,7 +44,7 @@ def look_up(values: Values, facts: Dataset, table: Dataset) -> tuple[Values, int
 def largest(entries: Values, bits: int) -> int:
     """The entry that means white."""
     needed = int(entries.max()).bit_length()
-    return int(2 ** (max(8, needed) if bits == _WORD else max(bits, needed)) - 1)
+    return int(2 ** (max(8, needed) if bits >= _WORD else max(bits, needed)) - 1)
 
 
 def coloured(stored: Values, facts: Dataset) -> NDArray[np.uint8]:
@@ -86,7 +86,7 @@ def _expanded(facts: Dataset) -> Values:
 
 def _entries(facts: Dataset, count: float, data: Any) -> Values:
     """The entries of a table, of 8 or 16 bits: the length of the data tells which (C.7.6.3.1.6)."""
-    number_of = int(count) or 2**16
+    number_of = int(count) % 2**16 or 2**16
     order = "<" if facts.file_meta.TransferSyntaxUID.is_little_endian else ">"
     raw = data if isinstance(data, bytes) else np.atleast_1d(data).astype(f"{order}u2").tobytes()
     words = np.frombuffer(raw[: len(raw) // 2 * 2], f"{order}u2")
@@ -104,5 +104,5 @@ def _signed(first: int, signed: bool) -> int:
 
 def _at(entries: Values, values: Values, first: int) -> Values:
     """Below and above the table, its first and its last entry (C.11.1.1)."""
-    places = np.rint(values).astype(np.int64) - first
-    return entries[np.clip(places, 0, len(entries) - 1)]
+    numbers = np.rint(values) if values.dtype.kind == "f" else values.astype(np.int64)
+    return entries[np.clip(numbers - first, 0, len(entries) - 1).astype(np.int64)]
