@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from foveate.data.dicom_codestream import check_codestream
 from foveate.data.dicom_elements import count_frames, number
 from foveate.data.dicom_file import UNDEFINED, Opened
 from foveate.data.pixels import UnreadableImageError
@@ -67,7 +68,20 @@ def _decoded(path: Path, found: Opened, options: dict[str, Any], frame: int) -> 
         return pixel_array(dcmread(path), index=frame, **kept)
     decoder = get_decoder(options["transfer_syntax_uid"])
     _check_length(found, options)
-    return decoder.as_array(found.file, index=frame, validate=True, raw=False, **options)[0]
+    if options["transfer_syntax_uid"].is_encapsulated:
+        alone = _alone(found.file, frame, options)
+        return decoder.as_array(alone, index=0, **(options | {"number_of_frames": 1}))[0]
+    return decoder.as_array(found.file, index=frame, **options)[0]
+
+
+def _alone(file: BinaryIO, frame: int, options: dict[str, Any]) -> bytes:
+    """One compressed frame, looked at before it is decompressed, as pixels of their own."""
+    from pydicom.encaps import encapsulate, get_frame
+
+    count, offsets = options["number_of_frames"], options.pop("extended_offsets", None)
+    stream = get_frame(file, frame, number_of_frames=count, extended_offsets=offsets)
+    check_codestream(stream, options["columns"], options["rows"])
+    return encapsulate([stream])
 
 
 def _inflated_keyword(path: Path, syntax: Any) -> str:

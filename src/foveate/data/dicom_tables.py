@@ -105,4 +105,4 @@ def _signed(first: int, signed: bool) -> int:
 def _at(entries: Values, values: Values, first: int) -> Values:
     """Below and above the table, its first and its last entry (C.11.1.1)."""
     numbers = np.rint(values) if values.dtype.kind == "f" else values.astype(np.int64)
-    return entries[np.clip(numbers - first, 0, len(entries) - 1).astype(np.int64)]
+    return np.asarray(entries[np.clip(numbers - first, 0, len(entries) - 1).astype(np.int64)])
