@@ -31,7 +31,7 @@ _MOST = 2**16 - 1
 def to_8_bits(values: NDArray[Any], white_is_zero: bool = False) -> tuple[NDArray[np.uint8], str]:
     """The numbers of a picture file, (H, W) or (H, W, 3), by rules 2 to 5 -> the same shape, and the rule in words.
 
-    Undefined values become black and do not count. Raises UnreadableImageError where no value is defined.
+    What is undefined becomes black, infinities black and white; they do not count. Raises UnreadableImageError where no value is defined.
     """
     if values.dtype == np.uint8:
         pixels, said = values, AS_STORED
@@ -41,7 +41,7 @@ def to_8_bits(values: NDArray[Any], white_is_zero: bool = False) -> tuple[NDArra
         pixels = scale(values, low, high)
         said = OF_IMAGE if white is None else up_to(white)
     if white_is_zero:
-        pixels = np.where(np.isfinite(values), 255 - pixels, 0).astype(np.uint8)
+        pixels = np.where(np.isnan(values), 0, 255 - pixels).astype(np.uint8)
     return pixels, said
 
 
