@@ -31,7 +31,8 @@ _MOST = 2**16 - 1
 def to_8_bits(values: NDArray[Any], white_is_zero: bool = False) -> tuple[NDArray[np.uint8], str]:
     """The numbers of a picture file, (H, W) or (H, W, 3), by rules 2 to 5 -> the same shape, and the rule in words.
 
-    What is undefined becomes black, infinities black and white; they do not count. Raises UnreadableImageError where no value is defined.
+    What is undefined becomes black, infinities black and white; they do not count. Raises UnreadableImageError where no
+    value is defined.
     """
     if values.dtype == np.uint8:
         pixels, said = values, AS_STORED
