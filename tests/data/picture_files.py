@@ -114,7 +114,8 @@ def pictures() -> dict[str, list[bytes]]:
             encoded(colour, "MPO", save_all=True, append_images=[Image.fromarray(colour)]),
         ],
         ".tif": [
-            *(encoded(colour, "TIFF", compression=own) for own in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")),
+            *(encoded(colour, "TIFF", compression=own) for own in ("tiff_lzw", "packbits", "jpeg")),
+            encoded(grey, "TIFF", compression="tiff_adobe_deflate"),
             encoded(grey, "TIFF", "1", compression="group4"), encoded(grey, "TIFF", "P"), encoded(clear, "TIFF"),
             encoded(grey, "TIFF", save_all=True, append_images=[Image.fromarray(grey)]),
             *(tiff(noise(0, 100, kind), order=order) for kind in kinds for order in "<>"),
@@ -123,7 +124,7 @@ def pictures() -> dict[str, list[bytes]]:
         ],
         ".bmp": [encoded(grey, "BMP"), encoded(colour, "BMP"), encoded(grey, "BMP", "1")],
         ".gif": [encoded(grey, "GIF"), encoded(colour, "GIF", "P", transparency=0)],
-        ".webp": [encoded(colour, "WEBP"), encoded(clear, "WEBP", lossless=True), encoded(colour, "WEBP", exif=ORIENTED)],
+        ".webp": [encoded(colour, "WEBP", exif=ORIENTED), encoded(clear, "WEBP", lossless=True)],
         ".ppm": [
             encoded(grey, "PPM"), encoded(colour, "PPM"), encoded(grey, "PPM", "1"), pnm(b"P5", deep[0], 4095),
             pnm(b"P6", deep[3], 4095), pnm(b"P5", grey, 100), plain(b"P2", deep[0], 4095), plain(b"P3", colour, 255),

@@ -13,6 +13,7 @@ import functools
 import gzip
 import importlib
 import logging
+import math
 import threading
 import warnings
 from collections.abc import Callable
@@ -44,6 +45,7 @@ _OF_NIBABEL = {  # words of its messages -> what we say; the voxels are whole
     "w2 should be positive": _NO_ORIENTATION,
     "invalid intercept": "cannot be scaled: scl_inter in its header is no number",
 }
+_DEFLATE = 1032  # times that gzip makes a file smaller, at most
 _TRAILER = 1 << 24  # bytes behind the voxels that are read for the checksum; more are not waited for
 
 
@@ -152,14 +154,14 @@ def _reason(error: Exception) -> str:
 def _shape(image: Any) -> tuple[int, int, int]:
     """(X, Y, Z) as in the file, a single slice being one deep. Raises UnreadableImageError for what is no volume."""
     shape = (*image.shape, 1, 1)[: max(3, len(image.shape))]
-    volumes = int(np.prod(shape[3:]))
+    volumes = math.prod(shape[3:])
     if volumes > 1:
         raise UnreadableImageError(f"is {len(shape)}-D: {volumes} volumes, one a file is needed")
     if image.header.get_data_dtype().kind not in "iuf":
         raise UnreadableImageError("holds colours or complex numbers, one number a voxel is needed")
     if not np.isfinite(image.affine).all() or np.linalg.matrix_rank(image.affine[:3, :3]) < 3:
         raise UnreadableImageError(_NO_ORIENTATION)
-    if int(np.prod(shape)) > LARGEST:
+    if math.prod(shape) > LARGEST:
         raise UnreadableImageError(f"holds more than {LARGEST // 1_000_000} million voxels: make it smaller")
     return shape[0], shape[1], shape[2]
 
@@ -177,7 +179,11 @@ def _turned(path: Path, nibabel: Any, image: Any) -> Volume:
 
 def _values(path: Path, image: Any) -> NDArray[np.float32]:
     """The numbers of an image, scaled as its header says; of what is compressed, the checksum as well is compared."""
-    if path.suffix.lower() != ".gz":
+    compressed = path.suffix.lower() == ".gz"
+    stored = math.prod(image.shape) * image.header.get_data_dtype().itemsize
+    if stored > path.stat().st_size * (_DEFLATE if compressed else 1):  # no memory for what cannot be there
+        raise EOFError
+    if not compressed:
         return _numbers(image)
     with gzip.open(path) as stream:
         values = _numbers(type(image).from_stream(stream))

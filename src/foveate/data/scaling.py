@@ -34,6 +34,8 @@ def to_8_bits(values: NDArray[Any], white_is_zero: bool = False) -> tuple[NDArra
     What is undefined becomes black, infinities black and white; they do not count. Raises UnreadableImageError where no
     value is defined.
     """
+    if values.dtype == np.float16:
+        values = values.astype(np.float32)  # in which differences do not overflow
     if values.dtype == np.uint8:
         pixels, said = values, AS_STORED
     else:
@@ -79,7 +81,8 @@ def robust_range(values: NDArray[Any]) -> tuple[float, float]:
     above = defined[defined > lowest]
     if not above.size:
         return float(lowest), float(lowest)
-    low, high = np.percentile(above, (0.5, 99.5))
+    with np.errstate(over="ignore", invalid="ignore"):  # between numbers of 300 digits
+        low, high = np.nan_to_num(np.percentile(above, (0.5, 99.5)))
     return float(low if low < high else lowest), float(high)
 
 
