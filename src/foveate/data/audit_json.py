@@ -53,6 +53,7 @@ def as_json(audit: Audit) -> dict[str, Any]:
         ],
         "shortcuts": _shortcuts(found.shortcuts),
         "shortcuts_of_the_originals": None if found.recorded is None else _shortcuts(found.recorded),
+        "scalings": {rule: sum(labels.values()) for rule, labels in found.scalings.items()},
         "unreadable": [list(entry) for entry in audit.unreadable],
         "constant": [found.images[row].path for row in found.constant],
         "small": [found.images[row].path for row in found.small],

@@ -63,6 +63,7 @@ def _page(audit: Audit, name: str) -> dict[str, Any]:
         "patients": patients_table(found),
         "shortcuts": shortcuts_table(found.shortcuts),
         "recorded": shortcuts_table(found.recorded) if found.recorded and not found.recorded.file.same else None,
+        "scalings": scalings_table(found),
         "outcome": f"{len(set(found.outcome))} {'classes' if audit.classes else 'labels'}",
         "several": len(set(found.outcome)) > 2,
         "unusable": unusable_table(audit),
@@ -160,6 +161,18 @@ def _interval(auc: Auc | None) -> str:
     if auc is None:
         return "too few images"
     return f"{100 * auc.value:.1f} ({100 * auc.low:.1f} to {100 * auc.high:.1f})"
+
+
+def scalings_table(found: Findings) -> Table | None:
+    """A row a rule by which stored numbers became grey values, with its first image; None where there is one only."""
+    if len(found.scalings) < 2:
+        return None
+    rules = [own.scaling for own in found.facts]
+    rows = [
+        [rule, *(f"{count:,}" for count in labels.values()), found.images[rules.index(rule)].path]
+        for rule, labels in found.scalings.items()
+    ]
+    return ["Rule", *next(iter(found.scalings.values())), "the first"], rows
 
 
 def unusable_table(audit: Audit) -> Table:

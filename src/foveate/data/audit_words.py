@@ -28,14 +28,17 @@ class Headline:
 def headlines(audit: Audit) -> list[Headline]:
     """What was found, what is grave first; also what was looked for in vain."""
     found = audit.found
-    lines = [*_repeated(found), *_duplicates(found), *_patients(found), *_shortcuts(found), *_unusable(audit)]
+    lines = [*_repeated(found), *_duplicates(found), *_patients(found), *_shortcuts(found), *_scalings(found)]
+    lines += _unusable(audit)
     lines += [Headline(f"{warning.rstrip('.')}.", False) for warning in audit.source.warnings]
     return sorted(lines, key=lambda line: not line.grave)
 
 
 def without_names(audit: Audit) -> list[str]:
-    """What a report must say of the images, repeated pictures and shortcuts, without the name of a file or patient."""
-    return [line.text for line in [*_repeated(audit.found), *_shortcuts(audit.found)] if line.grave]
+    """What a report must say of the images, repeated pictures, shortcuts and scales, without the name of a file or
+    patient."""
+    found = audit.found
+    return [line.text for line in [*_repeated(found), *_shortcuts(found), *_scalings(found)] if line.grave]
 
 
 def concerns(audit: Audit, skip_unreadable: bool = False) -> list[str]:
@@ -196,6 +199,19 @@ def _most_telling(facts: list[Shortcut]) -> str:
     name, one = max(own, key=lambda entry: entry[1].often_share - entry[1].seldom_share)
     shares = f"{percent(one.often_share)} of {one.often}, but {percent(one.seldom_share)} of {one.seldom}"
     return f". {shares[0].upper()}{shares[1:]} have the {name} {one.value}"
+
+
+def _scalings(found: Findings) -> list[Headline]:
+    counts = {rule: sum(labels.values()) for rule, labels in found.scalings.items()}
+    if len(counts) < 2:
+        return []
+    listed = ", ".join(f"{amount(count, 'image')} by {rule}" for rule, count in counts.items())
+    text = f"Stored numbers became grey values by different rules ({listed})"
+    text += ": what is equally bright in two pictures need not have been so. Store all images on one scale."
+    fact = next(fact for fact in found.shortcuts.facts if fact.name == "scaling")
+    if fact.auc is not None and tells(fact.auc):
+        text += f" The rule alone tells {_how_much(fact.auc)}: {auc_words(fact.auc)}{_most_telling([fact])}."
+    return [Headline(text, True)]
 
 
 def _unusable(audit: Audit) -> list[Headline]:

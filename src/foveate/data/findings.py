@@ -6,7 +6,7 @@ the same.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -70,6 +70,14 @@ class Findings:
     @property
     def patients(self) -> Identity:
         return self.identities[0]
+
+    @property
+    def scalings(self) -> dict[str, dict[str, int]]:
+        """How stored numbers became 0..255 (`foveate.data.scaling`), the commonest first -> label -> images."""
+        rules = [own.scaling for own in self.facts]
+        labels = sorted({image.label for image in self.images})
+        both = Counter(zip(rules, (image.label for image in self.images), strict=True))
+        return {rule: {label: both[rule, label] for label in labels} for rule, _ in Counter(rules).most_common()}
 
     def labels_of(self, cluster: Sequence[int]) -> list[str]:
         return sorted({self.images[row].label for row in cluster})

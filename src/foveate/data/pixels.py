@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import warnings
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from PIL import Image
 SMALLEST = 16  # pixels a side; below that there is nothing to classify
 LARGEST = 100_000_000  # pixels an image; decoding takes 3 bytes each
 AS_STORED = "0..255 as stored"
+_BY_THE_FILE = (errno.EINVAL, errno.EOVERFLOW)  # what seeking where a damaged header points to fails with
 
 
 class UnreadableImageError(Exception):
@@ -26,6 +28,16 @@ class UnreachableImageError(UnreadableImageError):
 
     def __init__(self, error: OSError) -> None:
         super().__init__(f"cannot be read ({error.strerror or error})")
+
+
+def unreadable(error: Exception, otherwise: str = "") -> UnreadableImageError:
+    """What a decoder failed with, as one of the two errors above: the machine's fault where the system says so.
+
+    `otherwise` is said of the file where it is at fault; by default that it is damaged, with the decoder's own words.
+    """
+    if isinstance(error, OSError) and error.errno is not None and error.errno not in _BY_THE_FILE:
+        return UnreachableImageError(error)
+    return UnreadableImageError(otherwise or f"is damaged ({str(error) or type(error).__name__})")
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,11 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from foveate.data.image_facts import ImageFacts
 
-CATEGORIES = ("format", "mode", "size", "site")
+CATEGORIES = ("format", "mode", "scaling", "size", "site")
 OF_THE_FILE = ("format", "mode", "size", "aspect")  # a disease cannot change these
 OF_THE_PICTURE = ("file bytes", "border brightness", "mean brightness")  # these it can, somewhat
-ELSEWHERE = ("site",)  # told by a table, and by what a site leaves in its pictures
+# A site is told by a table, and by what it leaves in its pictures; the scaling may follow from the brightest pixel.
+ELSEWHERE = ("scaling", "site")
 _COLUMNS = {"size": ["width", "height"]}  # what the classifier sees of a fact, where it is not its own column
 RARE = 10  # images; sizes that are rarer count as one, "other"
 FOLDS, TREES, _CONFIDENCE = 5, 25, 0.95
@@ -85,6 +86,7 @@ def measured(facts: Sequence[ImageFacts]) -> pd.DataFrame:
         {
             "format": [own.format for own in facts],
             "mode": [own.mode for own in facts],
+            "scaling": [own.scaling for own in facts],
             "width": [own.width for own in facts],
             "height": [own.height for own in facts],
             "file bytes": [own.file_bytes for own in facts],

@@ -84,7 +84,8 @@ def _mapped(array: Path, file: str) -> NDArray[Any] | None:
     if not array.is_file():
         return None
     try:
-        mapped: NDArray[Any] = np.load(array, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:  # also for Python objects, which could run code
+        with np.errstate(over="ignore"):  # sizes that a damaged header makes up
+            mapped: NDArray[Any] = np.load(array, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # noqa: BLE001 - also for Python objects, which could run code; damage raises anything
         raise FoveateError(f"{file}: {array.stem} is no array of numbers: {error}.") from error
     return mapped
