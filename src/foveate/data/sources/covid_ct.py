@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 from foveate.data.decoders import is_image
 from foveate.data.sources.folders import visible_files, without_ending
 from foveate.data.sources.source import Source, SourceImage, first_three
-from foveate.data.sources.tables import Table, read_table, read_text
+from foveate.data.sources.tables import Table, read_table
+from foveate.data.sources.text_tables import read_text
 from foveate.errors import FoveateError
 
 _LABEL_OF = {"CT_COVID": "COVID", "COVID": "COVID", "CT_NonCOVID": "NonCOVID", "NonCOVID": "NonCOVID"}
