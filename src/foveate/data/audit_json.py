@@ -24,6 +24,8 @@ def as_json(audit: Audit) -> dict[str, Any]:
         "images": len(audit.source.images),
         "readable": len(found.images),
         "ignored_files": len(audit.source.ignored),
+        "files": audit.files.as_json(),
+        "left_out": audit.source.left_out,
         "headlines": [asdict(line) for line in audit_words.headlines(audit)],
         "warnings": audit.source.warnings,
         "labels": audit.source.labels,

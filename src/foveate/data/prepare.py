@@ -26,6 +26,7 @@ from foveate.data.pack_cache import ENTRIES, MASKS, PIXELS, Advance, Packed, pac
 from foveate.data.phantom import write_phantom
 from foveate.data.pixels import quiet_pillow
 from foveate.data.sources import Source, SourceImage, read_dataset
+from foveate.data.sources.source import printable
 from foveate.errors import FoveateError
 from foveate.runs import StudyFolder, Subject
 
@@ -128,7 +129,8 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
         runs.write_text(place / name, table.to_csv(index=False))
     cases = list(manifest["case"])
     patients = [image.patient for image in images]
-    facts = audit(source, labels, patients, classes, duplicates, parts["split.csv"], subject.policy)
+    unreadable = [source.images[row].path for row, _ in packs.unreadable]
+    facts = audit(source, labels, patients, classes, duplicates, parts["split.csv"], subject.policy, unreadable)
     facts["positives"] = list(classes)[-positives:]
     facts["positive_chosen_by"] = chosen_by(sorted(set(labels)), dataset.positive)
     facts["warnings"] = source.warnings
@@ -187,7 +189,7 @@ def _require(source: Source, packs: Packed, skip_unreadable: bool) -> None:
 
 
 def _unreadable_message(source: Source, unreadable: Sequence[tuple[str, str]]) -> str:
-    listed = "\n".join(f"  {path}: {reason}" for path, reason in unreadable)
+    listed = "\n".join(f"  {printable(path)}: {reason}" for path, reason in unreadable)
     return (
         f"{len(unreadable)} of {len(source.images)} images in {source.folder} cannot be used:\n{listed}\n"
         "Repair or remove them, or leave them out with --skip-unreadable."

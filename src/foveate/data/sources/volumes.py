@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import secrets
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foveate.data.decoders import DICOM, NIFTI, extension
 from foveate.data.pixels import UnreadableImageError
-from foveate.data.sources.source import Source, SourceImage
+from foveate.data.sources.source import AIR, Source, SourceImage
 
 if TYPE_CHECKING:
     from foveate.data.dicom import Header
@@ -27,20 +26,34 @@ def expanded(source: Source) -> Source:
     Those of one file belong to one patient, whoever it is: they never stand on both sides of a split. Files that
     cannot be read stay as they are, and are listed when they are decoded.
     """
-    images = [own for image in source.images for own in _expanded(source.folder, image)]
-    return source if len(images) == len(source.images) else replace(source, images=images)
+    images: list[SourceImage] = []
+    left_out, empty = dict(source.left_out), 0
+    for image in source.images:
+        pictures = None if image.member else _numbers(source.folder / image.path)
+        if pictures is None:
+            images.append(image)
+            continue
+        images += [_member(image, number) for number in pictures.used]
+        empty += pictures.count - len(pictures.used)
+        if not pictures.used:
+            left_out[image.file] = AIR
+    return replace(source, images=images, left_out=left_out, empty_slices=source.empty_slices + empty)
 
 
-def _expanded(folder: Path, image: SourceImage) -> Iterator[SourceImage]:
-    numbers = _numbers(folder / image.path)
-    if numbers is None:
-        yield image
-        return
-    for number in numbers:
-        yield replace(image, path=f"{image.path}#{number}", patient=image.patient or image.path)
+def _member(image: SourceImage, number: int) -> SourceImage:
+    member = f"#{number}"
+    return replace(image, path=image.path + member, member=member, patient=image.patient or image.path)
 
 
-def _numbers(file: Path) -> tuple[int, ...] | None:
+@dataclass(frozen=True)
+class _Pictures:
+    """Of a file of several."""
+
+    used: tuple[int, ...]  # their numbers
+    count: int  # of all
+
+
+def _numbers(file: Path) -> _Pictures | None:
     """The pictures in a file that are used; None for a file of one picture."""
     if extension(file) not in (*_MAYBE_DICOM, *NIFTI) or not file.is_file():
         return None
@@ -49,16 +62,16 @@ def _numbers(file: Path) -> tuple[int, ...] | None:
 
 
 @functools.lru_cache(maxsize=100_000)
-def _pictures(file: Path, size: int, changed: int) -> tuple[int, ...] | None:
+def _pictures(file: Path, size: int, changed: int) -> _Pictures | None:
     from foveate.data import dicom, nifti
 
     try:
         if extension(file) in NIFTI:
-            return tuple(int(number) for number in nifti.foreground_slices(file, FOREGROUND))
+            return _Pictures(tuple(nifti.foreground_slices(file, FOREGROUND)), nifti.slices(file))
         count = dicom.frames(file)
     except UnreadableImageError:
         return None
-    return tuple(range(count)) if count > 1 else None
+    return _Pictures(tuple(range(count)), count) if count > 1 else None
 
 
 def with_headers(source: Source) -> Source:
@@ -85,7 +98,7 @@ def with_headers(source: Source) -> Source:
 
 
 def _file(image: SourceImage) -> str:
-    return image.path.partition("#")[0]
+    return image.file
 
 
 def _header_of(file: Path) -> Header | None:

@@ -17,7 +17,7 @@ import pandas as pd
 from foveate import runs
 from foveate.data.pack import Pack
 from foveate.data.prepare import pack_of
-from foveate.data.sources.folders import without_ending
+from foveate.data.sources.listing import without_ending
 from foveate.data.sources.tables import Table, read_table
 from foveate.errors import FoveateError
 from foveate.explanation.localisation.regions import Box, Point, Region, of_boxes, of_points, onto_square
