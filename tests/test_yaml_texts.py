@@ -14,7 +14,23 @@ from foveate.config import dump_study, load_study, parse_study
 from foveate.config.yaml_texts import load_yaml
 from foveate.errors import UsageError
 
-MISREAD = ["yes", "no", "on", "off", "True", "null", "1", "01", "1e3", "1.0", "0x1F", "2020-01-01", "1_000", "1:30", ".5"]
+MISREAD = [
+    "yes",
+    "no",
+    "on",
+    "off",
+    "True",
+    "null",
+    "1",
+    "01",
+    "1e3",
+    "1.0",
+    "0x1F",
+    "2020-01-01",
+    "1_000",
+    "1:30",
+    ".5",
+]
 
 
 @pytest.mark.parametrize("label", MISREAD)

@@ -27,7 +27,7 @@ from foveate.evaluation.study import TABLES, evaluate_study
 from foveate.execution import local, worker
 from foveate.execution.plan import decoded, work
 from foveate.execution.wish import Shown, Wish
-from foveate.explanation.localisation import REGIONS, adopt, read_regions
+from foveate.explanation.localisation import REGIONS, adopt, form_said, read_regions
 from foveate.models import model_of, read_weights
 from foveate.runs import Run, StudyFolder
 from foveate.training import acceleration
@@ -164,6 +164,8 @@ def prepare_data(folder: StudyFolder, progress: Progress) -> None:
         if regions and not (folder.data(subject) / REGIONS).is_file():
             audited = folder.data(subject) / "audit.json"
             marked = adopt(folder, subject, Path(regions))
+            if form := form_said(Path(regions)):
+                progress.note(f"{subject.name}: {form}")
             runs.write_json(audited, runs.read_json(audited) | {"regions": marked})
     for name in dict.fromkeys(subject.dataset for subject in subjects):
         unaudited = [own for own in subjects if own.dataset == name and needs_audit(folder, own)]

@@ -115,7 +115,9 @@ def _with_the_rest(place: Path, source: Source) -> Source:
     if not top.is_dir() or (top == source.folder and source.left_out):
         return source
     listing, known = listing_of(top), {image.file for image in source.images}
-    seen = [Path(os.path.relpath(top / path, source.folder)).as_posix() for path in (*listing.visible, *listing.left_out)]
+    seen = [
+        Path(os.path.relpath(top / path, source.folder)).as_posix() for path in (*listing.visible, *listing.left_out)
+    ]
     rest = {path: HIDDEN for path in seen if path not in known and path not in source.left_out}
     return replace(source, left_out=source.left_out | rest)
 

@@ -28,7 +28,7 @@ def from_folders(folder: Path) -> Source:
         images, warnings = [SourceImage("/".join(parts), parts[1], patient=parts[0]) for parts in pictures], [_READ]
     else:
         images = [image for parts in pictures if (image := _image(parts, above, within))]
-        warnings = [*_empty_folders(folder, images), *_repeated_below(pictures)]
+        warnings = [] if above else [*_empty_folders(folder, images), *_repeated_below(pictures)]
     for image in images:
         del left_out[image.path]
     return Source(folder, images, left_out, warnings)

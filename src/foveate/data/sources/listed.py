@@ -57,7 +57,9 @@ def from_table(
         member = paths[row].removeprefix(files[row])
         images.append(SourceImage(paths[row], label_of(row), split=split, mask=mask, member=member, **rest))
     left_out = listing.left_out | dict.fromkeys(listing.visible, NO_IMAGE) | dict.fromkeys(lookup.pictures, NOT_NAMED)
-    left_out |= dict.fromkeys(filter(None, masks), MASK) | dict.fromkeys(_own(folder, left_out, file, label_file), TABLE)
+    left_out |= dict.fromkeys(filter(None, masks), MASK) | dict.fromkeys(
+        _own(folder, left_out, file, label_file), TABLE
+    )
     left_out = {path: why for path, why in left_out.items() if path not in set(files)}
     return Source(folder, images, left_out, [*warnings, *patient_warnings(images, name_of["patient"])])
 
@@ -65,11 +67,7 @@ def from_table(
 def _own(folder: Path, files: Iterable[str], *tables: Path | None) -> list[str]:
     """The tables themselves, where they lie among the images."""
     names = {table.name: table for table in tables if table}
-    return [
-        path
-        for path in files
-        if (table := names.get(PurePosixPath(path).name)) and table.samefile(folder / path)
-    ]
+    return [path for path in files if (table := names.get(PurePosixPath(path).name)) and table.samefile(folder / path)]
 
 
 def _columns_of(table: Table, columns: Columns) -> dict[str, str]:
@@ -99,7 +97,8 @@ def _paths(table: Table, column: str, frame_column: str, lookup: Lookup) -> tupl
             absent.append(written)
         elif path in row_of:
             raise FoveateError(
-                f"{table.where(row)}: {printable(path)} stands in line {table.lines[row_of[path]]} already: name each image once."
+                f"{table.where(row)}: {printable(path)} stands in line {table.lines[row_of[path]]} already: name each "
+                "image once."
             )
         row_of[path] = row
         files.append(file)

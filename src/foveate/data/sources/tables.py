@@ -33,7 +33,7 @@ class Table:
     separator: str = ""  # of a text file: where it is no comma, numbers may have a decimal comma
 
     def require(self, name: str) -> str:
-        """The table's column of this name, accents written in either way. Raises FoveateError that names the nearest."""
+        """The table's column of this name, its accents stored in either way. Raises FoveateError with the nearest."""
         if name in self.columns:
             return name
         for column in self.columns:

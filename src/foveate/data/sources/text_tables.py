@@ -59,7 +59,9 @@ def separator_and_rows(file: Path) -> tuple[str, list[Row]]:
     rows: list[Row] = []
     try:
         for line, cells in _cells(text, separator):
-            rows.append((line + above, _as_long_as(rows[0][1] if rows else cells, cells, separator, file, line + above)))
+            rows.append(
+                (line + above, _as_long_as(rows[0][1] if rows else cells, cells, separator, file, line + above))
+            )
     except csv.Error as error:
         raise FoveateError(f"{file}, after line {rows[-1][0] if rows else above} is no table: {error}.") from error
     return separator, rows
@@ -89,7 +91,7 @@ def _separator(text: str, tabs: bool) -> str:
 
 
 def _fits(text: str, separator: str) -> tuple[bool, bool, int]:
-    """How well a separator fits: whether the rows are as long as the header, whether that reads as names, its length."""
+    """How well a separator fits: whether rows are as long as the header, whether that reads as names, its length."""
     try:
         rows = [cells for _, cells in itertools.islice(_cells(text, separator), _LOOKED_AT)]
     except csv.Error:

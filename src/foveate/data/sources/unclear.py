@@ -13,8 +13,8 @@ def refuse_unclear_names(source: Source) -> None:
     if foreign:
         count = "" if len(foreign) == 1 else f" and {len(foreign) - 1:,} more"
         raise FoveateError(
-            f"the name {printable(foreign[0])}{count} in {printable(str(source.folder))} is not UTF-8, as of a zip that "
-            "was packed under Windows: rename it, or all of them with convmv -r --notest -f cp1252 -t utf-8 and the folder."
+            f"the name {printable(foreign[0])}{count} in {printable(str(source.folder))} is not UTF-8, as from a zip "
+            "of Windows: rename it, or all of them with 'convmv -r --notest -f cp1252 -t utf-8' and the folder."
         )
     for image in source.images:
         if image.member and (image.path in files or image.path in source.left_out):
