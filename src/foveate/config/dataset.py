@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -101,7 +102,7 @@ def _label(value: Any) -> Any:
     """A label as text: a bare 1 may be a number. Raises ValueError for what may be spelt in several ways."""
     if isinstance(value, (bool, float, date)) or value is None:
         raise ValueError(f"{value!r} is no label: write it in quotes, as the class is named, such as 'yes' or '1.0'")
-    return str(value) if isinstance(value, int) else value
+    return unicodedata.normalize("NFC", str(value)) if isinstance(value, (int, str)) else value
 
 
 def _labels(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -122,7 +123,7 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
     with quiet_pillow():
         twins = find_twins(packs.facts, grey_of(source, images))
     parts = _split_all(study, subject, images, class_of, duplicates, twins)
-    runs.write_text(place / "manifest.csv", manifest.to_csv(index=False))
+    runs.write_text(place / "manifest.csv", _as_csv(manifest))
     for name, part in parts.items():
         rows = [row for row, own in enumerate(part) if own]
         table = pd.DataFrame({"case": manifest["case"].iloc[rows], "part": [part[row] for row in rows]})
@@ -206,6 +207,12 @@ def _manifest(images: Sequence[SourceImage], facts: Sequence[ImageFacts]) -> pd.
         row = (case, image.path, image.label, image.patient, image.split, image.mask, image.site)
         rows.append((*row, own.width, own.height, own.mode, own.format, own.pixel_hash))
     return pd.DataFrame(rows, columns=MANIFEST_COLUMNS)
+
+
+def _as_csv(manifest: pd.DataFrame) -> str:
+    """Its text; a name with a carriage return in it, which Python leaves bare, is put in quotes as a line feed is."""
+    text = manifest.to_csv(index=False)
+    return manifest.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC) if "\r" in text else text
 
 
 def try_split(study: Study, subject: Subject, source: Source) -> None:

@@ -54,7 +54,7 @@ def test_boxes_and_points_of_one_table(tmp_path: Path) -> None:
         ("path,x0,y0,x1,y1,x,y\na,1,2,3,4,5,6\n", "line 2 holds a box and a point: fill either"),
         (
             "path,x0,y0,x1,y1\na,5,2,3,4\n",
-            "line 2: x1 is 3, so that the box ends at 3 and begins at 5: by these columns a box is its left, top, right",
+            "line 2: x1 is 3, so that the box ends at 3 and begins at 5: by these columns a box is its",
         ),
         ("path,x0,y0,x1,y1\na,1,2,3,2\n", "line 2: y1 is 2, so that the box ends at 2 and begins at 2"),
     ],

@@ -40,8 +40,8 @@ def with_masks(source: Source, masks: Path) -> Source:
             f"{masks} holds no mask of any image: a mask is expected at, for example, {masks / example}."
         )
     spare = len(lookup.pictures) - len(found)
-    fit = "mask belongs" if spare == 1 else "masks belong"
-    warnings = [f"{spare:,} of {len(lookup.pictures):,} {fit} to no image"] if spare > 0 else []
+    belong = "belongs" if spare == 1 else "belong"
+    warnings = [f"{spare:,} of {len(lookup.pictures):,} masks {belong} to no image"] if spare > 0 else []
     return replace(source, images=images, warnings=[*source.warnings, *warnings])
 
 
