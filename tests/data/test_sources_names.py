@@ -31,10 +31,12 @@ from tests.data.test_sources import touch
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems allow fewer names")
 
 NASTY = (
-    "a b", " a", "new\nline", "return\r", "back\\slash", "up\\..\\up", "C:drive", "#1", "x.png#3", "a.nii.gz#1", "m.npz#train",
-    "100%", "%20", "a,b", 'quo"te', "it's", "-rf", "--help", "~", "$HOME", "*?", "\u202egnp", "\u2028", "\x85", "\x1b[31mred", "tab\t",
-    "Müller", unicodedata.normalize("NFD", "Hélène"), "画像", "x" * 240, "NA", "null", "=1+1", "[bold]x", "{{x}}", "<b>",
+    "a b", " a", "new\nline", "return\r", "back\\slash", "up\\..\\up", "C:drive", "#1", "x.png#3", "a.nii.gz#1",
+    "m.npz#train", "100%", "%20", "a,b", 'quo"te', "it's", "-rf", "--help", "~", "$HOME", "*?", "\u202egnp", "\u2028",
+    "\x85", "\x1b[31mred", "tab\t", "Müller", unicodedata.normalize("NFD", "Hélène"), "画像", "x" * 240, "NA", "null",
+    "=1+1", "[bold]x", "{{x}}", "<b>",
 )  # fmt: skip
+REFUSED_IN_ZIPS = {"up\\..\\up", "C:drive"}  # on another system they would lead out of the archive
 
 
 def grey(seed: int) -> Image.Image:
@@ -157,9 +159,7 @@ def test_a_file_named_like_a_picture_in_another(tmp_path: Path) -> None:
     pictures[0].save(tmp_path / "s.tif", save_all=True, append_images=pictures[1:])
     touch(tmp_path, "s.tif#1", "2.png")
     (tmp_path / "manifest.csv").write_text("path,label,frame\ns.tif,a,1\n2.png,b,\n")
-    with pytest.raises(
-        FoveateError, match=r"holds a file s\.tif#1, which is also the name of a picture in s\.tif: ren"
-    ):
+    with pytest.raises(FoveateError, match=r"holds a file s\.tif#1, which is also the name of a picture in s\.tif"):
         read_source(tmp_path)
 
 

@@ -51,6 +51,7 @@ def split_folders(place: Path) -> dict[str, Any]:
         *HIDDEN,
         *(f"{top}{split}/{label}/1.png" for top in ("", "copy/") for split in ("train", "test") for label in "ab"),
     )
+    touch(place, "train/loose.png", "list.csv")
     return {}
 
 
