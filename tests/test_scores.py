@@ -109,7 +109,7 @@ def test_a_plan_from_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         ({"predictions": "t", "out": Path("x" * 300)}, 1, "File name too long"),
         ({"predictions": "t", "plan": 0.0}, 2, "--plan must be a difference of AUC in per cent"),
         ({"predictions": "t", "plan": float("nan")}, 2, "--plan must be"),
-        ({"predictions": "nowhere"}, 1, "cannot read"),
+        ({"predictions": "nowhere"}, 1, "nowhere.csv does not exist"),
         ({"study": "s", "plan": 1.0}, 1, "no run of"),
     ],
 )

@@ -20,14 +20,14 @@ from foveate.config.dataset import PHANTOM
 from foveate.data import freshness
 from foveate.data.prepare import Sources, has_source, is_prepared, prepare, try_split
 from foveate.data.run_audit import needs_audit, write_audit
-from foveate.data.sources import read_dataset
+from foveate.data.sources import Tally, read_dataset, said, tally
 from foveate.errors import FoveateError, UsageError
 from foveate.evaluation.scores import TUNING
 from foveate.evaluation.study import TABLES, evaluate_study
 from foveate.execution import local, worker
 from foveate.execution.plan import decoded, work
 from foveate.execution.wish import Shown, Wish
-from foveate.explanation.localisation import REGIONS, adopt, read_regions
+from foveate.explanation.localisation import REGIONS, adopt, form_said, read_regions
 from foveate.models import model_of, read_weights
 from foveate.runs import Run, StudyFolder
 from foveate.training import acceleration
@@ -150,20 +150,23 @@ def prepare_data(folder: StudyFolder, progress: Progress) -> None:
     progress.start(whole.total, whole.done)
     for subject, source in pending:
         progress.announce(f"reading {subject.name}")
-        if source.ignored:
-            shown = ", ".join(source.ignored[:3]) + (", ..." if len(source.ignored) > 3 else "")
-            progress.note(f"{subject.name}: ignored, no images of a class: {shown} ({len(source.ignored)} in all)")
+        progress.note(f"{subject.name}: {said(tally(source), source)}")
         for warning in source.warnings:
             progress.note(f"{subject.name}: {warning}")
         prepare(folder, subject, source, lambda count: progress.advance(decoded(count)))
-        for warning in runs.read_json(folder.data(subject) / "audit.json")["mask_warnings"]:
+        facts = runs.read_json(folder.data(subject) / "audit.json")
+        if facts["files"]["refused"]:
+            progress.note(f"{subject.name}: {said(Tally(**facts['files']))}")
+        for warning in facts["mask_warnings"]:
             progress.note(f"{subject.name}: {warning}")
     for subject in subjects:
         regions = folder.study.datasets[subject.dataset].regions
         if regions and not (folder.data(subject) / REGIONS).is_file():
-            facts = folder.data(subject) / "audit.json"
+            audited = folder.data(subject) / "audit.json"
             marked = adopt(folder, subject, Path(regions))
-            runs.write_json(facts, runs.read_json(facts) | {"regions": marked})
+            if form := form_said(Path(regions)):
+                progress.note(f"{subject.name}: {form}")
+            runs.write_json(audited, runs.read_json(audited) | {"regions": marked})
     for name in dict.fromkeys(subject.dataset for subject in subjects):
         unaudited = [own for own in subjects if own.dataset == name and needs_audit(folder, own)]
         if unaudited:

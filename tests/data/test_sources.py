@@ -67,6 +67,40 @@ def test_splits_within_the_classes(tmp_path: Path) -> None:
     assert {image.split for image in loose.images} == {""}
 
 
+def test_numbered_folders_with_the_same_two_classes_are_patients(tmp_path: Path) -> None:
+    source = read_source(touch(tmp_path, *(f"1025{n}/{label}/{n}.png" for n in range(4) for label in ("0", "1"))))
+    assert [(image.path, image.label, image.patient) for image in source.images[:2]] == [
+        ("10250/0/0.png", "0", "10250"),
+        ("10250/1/0.png", "1", "10250"),
+    ]
+    assert "they were read as patients" in source.warnings[0]
+    touch(tmp_path, "10254/1/5.png")  # a patient without one of them
+    assert read_source(tmp_path).labels == {"0": 4, "1": 5}
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        [f"{top}/{side}/1.png" for top in ("benign", "grade1", "grade2") for side in ("no", "yes")],  # one is no number
+        [f"grade{top}/{side}/1.png" for top in (1, 2) for side in ("no", "yes")],  # too few
+        [f"grade{top}/{side}/1.png" for top in range(4) for side in ("left", "right")],  # neither is healthy
+        [f"grade{top}/{side}X/1.png" for top in range(4) for side in (40, 100, 200)],  # three
+        [*(f"grade{top}/{side}/1.png" for top in range(4) for side in ("no", "yes")), "grade1/1.png"],  # not so deep
+        ["g1/no/1.png", "g2/yes/1.png", "g3/yes/2.png"],  # nowhere both
+    ],
+)
+def test_other_folders_in_folders_stay_classes(tmp_path: Path, paths: list[str]) -> None:
+    source = read_source(touch(tmp_path, *paths))
+    assert set(source.labels) == {path.split("/")[0] for path in paths}
+    assert not any(image.patient for image in source.images)
+
+
+def test_folders_that_may_be_patients_are_told_of(tmp_path: Path) -> None:
+    source = read_source(touch(tmp_path, *(f"case{n}/{name}/1.png" for n in range(6) for name in ("t1", "t2"))))
+    assert len(source.labels) == 6
+    assert source.warnings[0].startswith("each of the 6 folders at the top counts as a class, and each holds the same")
+
+
 def test_a_second_copy_beside_train_and_test_is_ignored(tmp_path: Path) -> None:
     touch(
         tmp_path,

@@ -84,13 +84,37 @@ def test_a_case_with_two_patients_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "picture.csv").write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe")
-    with pytest.raises(FoveateError, match="is no table"):
+    with pytest.raises(FoveateError, match=r"line 1: byte 0x89 \(number 1 of the file\) is not UTF-8"):
         from_table(tmp_path / "picture.csv")
-    with pytest.raises(FoveateError, match="cannot read"):
+    with pytest.raises(FoveateError, match=r"nowhere\.csv does not exist"):
         from_table(tmp_path / "nowhere.csv")
     (tmp_path / "empty.csv").write_bytes(b"")
-    with pytest.raises(FoveateError, match="is no table"):
+    with pytest.raises(FoveateError, match="is empty: it needs a header"):
         from_table(tmp_path / "empty.csv")
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_tables_of_spreadsheets_elsewhere(tmp_path: Path, separator: str) -> None:
+    """The same scores with another separator and decimal commas."""
+    text = "\n".join([HEAD, *GOOD]).replace(",", separator).replace("0.", "0,")
+    (tmp_path / "t.csv").write_text(text)
+    (first, second), diseased = from_table(tmp_path / "t.csv")
+    assert diseased == "1"
+    assert first.scores.tolist() == [0.1, 0.9]
+    assert second.scores.tolist() == [0.3, 0.2]
+
+
+def test_other_encodings_of_scores_are_named(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes("\n".join([HEAD, *GOOD]).encode("utf-16"))
+    with pytest.raises(FoveateError, match="byte 0xff .* is UTF-16: save the table as UTF-8"):
+        from_table(tmp_path / "t.csv")
+
+
+def test_a_row_is_named_by_its_line_in_the_file(tmp_path: Path) -> None:
+    """An empty line and a line end within quotes count."""
+    lines = ["", '"a\nof two lines",0,m,1,0.1', "b,1,m,1,much"]
+    with pytest.raises(FoveateError, match="line 5: score 'much' is not a finite number"):
+        from_table(write(tmp_path / "t.csv", lines))
 
 
 def test_it_reads_what_pandas_writes(tmp_path: Path) -> None:

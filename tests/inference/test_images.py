@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from foveate.data.pixels import UnreadableImageError
-from foveate.errors import UsageError
+from foveate.errors import FoveateError, UsageError
 from foveate.inference.images import ImagePath, drawable, list_images, pictures_in, read_picture
 from foveate.inference.model import COLOUR, GREY, ModelFacts
 from tests.data.dicom_files import shipped, write
@@ -150,3 +150,9 @@ def test_a_dicom_file_that_holds_no_picture_says_why() -> None:
     report = shipped("test-SR.dcm")
     with pytest.raises(UnreadableImageError, match="holds no picture"):
         read_picture(ImagePath("", report.parent, report.name, report.name), facts({GREY}), draw=False)
+
+
+def test_a_name_that_is_not_utf8_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "M\udcfcller.png").touch()
+    with pytest.raises(FoveateError, match=r"the name M\\xfcller\.png in .* is not UTF-8"):
+        list_images([tmp_path])

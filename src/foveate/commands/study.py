@@ -235,6 +235,18 @@ def _class_lines(study: Study) -> list[str]:
     return lines
 
 
+def _file_lines(study: Study) -> list[str]:
+    """What becomes of every file of the data sets, and what is odd about them."""
+    from foveate.data.sources import read_dataset, said, tally
+
+    lines = []
+    for name, dataset in study.datasets.items():
+        if dataset.source and dataset.source != PHANTOM:
+            source = read_dataset(dataset)
+            lines += [f"{name}: {sentence}" for sentence in (said(tally(source), source), *source.warnings)]
+    return lines
+
+
 def _plan_text(study: Study, plan: Plan, device: str) -> str:
     from foveate.execution.plan import fitting
     from foveate.training import acceleration
@@ -249,7 +261,7 @@ def _plan_text(study: Study, plan: Plan, device: str) -> str:
         f"{plan.images:,} images through a network of {study.images.pixels} pixels; "
         f"about {_duration(plan.seconds)} on {acceleration.hardware(where)}, as busy as it is now",
     ]
-    lines += _class_lines(study)
+    lines += [*_file_lines(study), *_class_lines(study)]
     if study.images.pixels < _FINE:
         lines.append(f"below {_FINE} pixels the heat-maps are smaller than 4 x 4 before they are enlarged.")
     left_out = [name for name, dataset in study.datasets.items() if not dataset.source]

@@ -12,6 +12,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from foveate.config.dataset import PHANTOM, Columns, Dataset, NameAndLabel, Strict, absolute
+from foveate.config.yaml_texts import load_yaml
 from foveate.errors import UsageError
 
 Policy = Literal["paper", "shipped", "clean"]
@@ -175,9 +176,9 @@ def read_study(name_or_path: str | Path) -> dict[str, Any]:
         content, folder = preset.read_text(encoding="utf-8"), None
     elif path.is_file():
         try:
-            content, folder = path.read_text(encoding="utf-8"), path.resolve().parent
+            content, folder = path.read_text(encoding="utf-8-sig"), path.resolve().parent
         except UnicodeDecodeError as error:
-            raise UsageError(f"{path} is not a text file: a study is a YAML file.") from error
+            raise UsageError(f"{path} is not a text file in UTF-8: a study is a YAML file.") from error
     else:
         hint = nearest(str(name_or_path), presets())
         raise UsageError(
@@ -185,7 +186,7 @@ def read_study(name_or_path: str | Path) -> dict[str, Any]:
             f"{', '.join(presets())}{f' (did you mean {hint}?)' if hint else ''}."
         )
     try:
-        data = yaml.safe_load(content)
+        data = load_yaml(content)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""

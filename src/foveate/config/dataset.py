@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -97,10 +99,14 @@ class Dataset(Strict):
 
 
 def _label(value: Any) -> Any:
-    """A label as text: YAML reads a bare 1 as a number."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    """A label as text: a bare 1 may be a number. Raises ValueError for what may be spelt in several ways."""
+    if isinstance(value, (bool, float, date)) or value is None:
+        raise ValueError(f"{value!r} is no label: write it in quotes, as the class is named, such as 'yes' or '1.0'")
+    return unicodedata.normalize("NFC", str(value)) if isinstance(value, (int, str)) else value
 
 
 def _labels(value: Any) -> Any:
-    """Labels as a list of texts; one is a list of one."""
+    """Labels as a list of texts; one is a list of one, none an empty one."""
+    if value is None:
+        return ()
     return tuple(_label(one) for one in value) if isinstance(value, (list, tuple)) else (_label(value),)

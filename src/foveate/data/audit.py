@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from foveate.data.duplicates import Twins, group_by
-from foveate.data.sources import Source
+from foveate.data.sources import Source, tally
 from foveate.data.split import PARTS, TRAIN, VALIDATION
 
 
@@ -43,11 +43,12 @@ def audit(
     duplicates: Duplicates,
     parts: Sequence[str],
     policy: str,
+    unreadable: Sequence[str] = (),
 ) -> dict[str, Any]:
     """audit.json: what the report says of the data.
 
     `labels`, `patients` and `parts` are of the readable images, in the order of the manifest; `classes` says
-    which labels make a class. A part is '' for an image that the policy leaves out.
+    which labels make a class. A part is '' for an image that the policy leaves out. `unreadable`: paths of the others.
     """
     class_of = {label: name for name, labels in classes.items() for label in labels}
     of_part = {part: [class_of[own] for own, its in zip(labels, parts, strict=True) if its == part] for part in PARTS}
@@ -58,6 +59,7 @@ def audit(
         "classes": {name: list(labels) for name, labels in classes.items()},
         "used": sum(bool(part) for part in parts),
         "ignored_files": len(source.ignored),
+        "files": tally(source, unreadable).as_json(),
         "duplicates": {
             "groups": len(duplicates.groups),
             "images": duplicates.surplus,

@@ -14,6 +14,7 @@ from foveate.data import audit_words, duplicates, shortcuts
 from foveate.data.examine import Audit
 from foveate.data.findings import SMALL, Findings
 from foveate.data.shortcuts import Shortcut, Shortcuts
+from foveate.data.sources.source import printable
 
 
 def as_json(audit: Audit) -> dict[str, Any]:
@@ -24,6 +25,8 @@ def as_json(audit: Audit) -> dict[str, Any]:
         "images": len(audit.source.images),
         "readable": len(found.images),
         "ignored_files": len(audit.source.ignored),
+        "files": audit.files.as_json(),
+        "left_out": {printable(path): why for path, why in audit.source.left_out.items()},
         "headlines": [asdict(line) for line in audit_words.headlines(audit)],
         "warnings": audit.source.warnings,
         "labels": audit.source.labels,

@@ -181,7 +181,12 @@ def unusable_table(audit: Audit) -> Table:
         ["cannot be read", f"{len(audit.unreadable):,}"],
         ["one colour all over", f"{len(audit.found.constant):,}"],
         [f"shorter side below {SMALL} pixels", f"{len(audit.found.small):,}"],
-        ["other files in the folder", f"{len(audit.source.ignored):,}"],
+        *([f"files left out of the images: {why}", f"{count:,}"] for why, count in audit.files.left_out.items()),
+        *(
+            [["slices of volumes left out: nearly all air", f"{audit.files.empty_slices:,}"]]
+            if audit.files.empty_slices
+            else []
+        ),
     ]
     if audit.masks.images:
         rows += [

@@ -8,6 +8,7 @@ from foveate.data import lesion_masks
 from foveate.data.examine import Audit
 from foveate.data.findings import Findings, Identity, Repeated
 from foveate.data.shortcuts import Auc, Shortcut, Shortcuts
+from foveate.data.sources import said
 
 PARTS = {"train": "training", "val": "validation", "test": "test"}
 _TELLS = 0.6  # an AUC, at the lower end of its interval, from which on a shortcut is called one,
@@ -31,6 +32,7 @@ def headlines(audit: Audit) -> list[Headline]:
     lines = [*_repeated(found), *_duplicates(found), *_patients(found), *_shortcuts(found), *_scalings(found)]
     lines += _unusable(audit)
     lines += [Headline(f"{warning.rstrip('.')}.", False) for warning in audit.source.warnings]
+    lines.append(Headline(f"{said(audit.files, audit.source)}.", False))
     return sorted(lines, key=lambda line: not line.grave)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from foveate.config import nearest
@@ -20,7 +21,7 @@ def two_classes(labels: Sequence[str], positive: Sequence[str], source: str) -> 
     choice made, the one that sounds healthy is negative, else the second in the alphabet is positive. Raises
     UsageError for a positive label that does not exist, and for more than two labels without a choice.
     """
-    names = sorted(set(labels))
+    names, positive = sorted(set(labels)), [unicodedata.normalize("NFC", label) for label in positive]
     for label in positive:
         if label not in names:
             hint = nearest(label, names)

@@ -19,7 +19,8 @@ from foveate.data.findings import Findings, inspect
 from foveate.data.image_facts import ImageFacts, facts_of, grey_copy
 from foveate.data.pixels import Decoded, UnreadableImageError, quiet_pillow
 from foveate.data.shortcuts import with_size
-from foveate.data.sources import Source, SourceImage, file_of, open_image
+from foveate.data.sources import Source, SourceImage, Tally, file_of, open_image, tally
+from foveate.data.sources.source import printable
 from foveate.data.sources.tables import read_table
 from foveate.data.threads import in_threads
 from foveate.errors import FoveateError
@@ -49,6 +50,11 @@ class Audit:
     unreadable: list[tuple[str, str]]  # path and reason
     masks: Masks
     found: Findings
+
+    @property
+    def files(self) -> Tally:
+        """Every file of the source, counted."""
+        return tally(self.source, [path for path, _ in self.unreadable])
 
 
 def audit_folder(source: Source, positive: Sequence[str] = (), advance: Advance = lambda count: None) -> Audit:
@@ -88,7 +94,7 @@ def audit_folder(source: Source, positive: Sequence[str] = (), advance: Advance 
 
 def _first(unreadable: Sequence[tuple[str, str]]) -> str:
     path, reason = unreadable[0]
-    return f"the first, {path}, {reason}"
+    return f"the first, {printable(path)}, {reason}"
 
 
 def grey_of(source: Source, images: Sequence[SourceImage]) -> Grey:
@@ -144,7 +150,7 @@ def further_columns(
         return {}, None
     table = read_table(file)
     of_path = {row.get("path", ""): row for row in table.rows}
-    rows = [of_path.get(image.path) or of_path.get(image.path.partition("#")[0], {}) for image in images]
+    rows = [of_path.get(image.path) or of_path.get(image.file, {}) for image in images]
     keys = {
         name: [row.get(name, "") for row in rows]
         for name in table.columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from foveate.data.phantom import write_phantom
 from foveate.data.pixels import quiet_pillow
 from foveate.data.sources import Source, SourceImage, read_dataset
 from foveate.data.sources.volumes import remedy
+from foveate.data.sources.source import printable
 from foveate.errors import FoveateError
 from foveate.runs import StudyFolder, Subject
 
@@ -122,14 +124,15 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
     with quiet_pillow():
         twins = find_twins(packs.facts, grey_of(source, images))
     parts = _split_all(study, subject, images, class_of, duplicates, twins)
-    runs.write_text(place / "manifest.csv", manifest.to_csv(index=False))
+    runs.write_text(place / "manifest.csv", _as_csv(manifest))
     for name, part in parts.items():
         rows = [row for row, own in enumerate(part) if own]
         table = pd.DataFrame({"case": manifest["case"].iloc[rows], "part": [part[row] for row in rows]})
         runs.write_text(place / name, table.to_csv(index=False))
     cases = list(manifest["case"])
     patients = [image.patient for image in images]
-    facts = audit(source, labels, patients, classes, duplicates, parts["split.csv"], subject.policy)
+    unreadable = [source.images[row].path for row, _ in packs.unreadable]
+    facts = audit(source, labels, patients, classes, duplicates, parts["split.csv"], subject.policy, unreadable)
     facts["positives"] = list(classes)[-positives:]
     facts["positive_chosen_by"] = chosen_by(sorted(set(labels)), dataset.positive)
     facts["warnings"] = source.warnings
@@ -188,7 +191,7 @@ def _require(source: Source, packs: Packed, skip_unreadable: bool) -> None:
 
 
 def _unreadable_message(source: Source, unreadable: Sequence[tuple[str, str]]) -> str:
-    listed = "\n".join(f"  {path}: {reason}" for path, reason in unreadable)
+    listed = "\n".join(f"  {printable(path)}: {reason}" for path, reason in unreadable)
     return (
         f"{len(unreadable)} of {len(source.images)} images in {source.folder} cannot be used:\n{listed}\n"
         "Repair or remove them, or leave them out with --skip-unreadable."
@@ -205,6 +208,12 @@ def _manifest(images: Sequence[SourceImage], facts: Sequence[ImageFacts]) -> pd.
         row = (case, image.path, image.label, image.patient, image.split, image.mask, image.site)
         rows.append((*row, own.width, own.height, own.mode, own.format, own.pixel_hash))
     return pd.DataFrame(rows, columns=MANIFEST_COLUMNS)
+
+
+def _as_csv(manifest: pd.DataFrame) -> str:
+    """Its text; a name with a carriage return in it, which Python leaves bare, is put in quotes as a line feed is."""
+    text = manifest.to_csv(index=False)
+    return manifest.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC) if "\r" in text else text
 
 
 def try_split(study: Study, subject: Subject, source: Source) -> None:

@@ -16,7 +16,18 @@ from foveate.data.sources import Source
 from foveate.runs import StudyFolder, Subject
 
 PAGE = "audit.html"
-_OF_FILES = ("clusters", "unreadable", "constant", "small", "headlines", "warnings", "source", "identities", "masks")
+_OF_FILES = (
+    "clusters",
+    "unreadable",
+    "constant",
+    "small",
+    "headlines",
+    "warnings",
+    "source",
+    "identities",
+    "masks",
+    "left_out",
+)
 
 
 def needs_audit(folder: StudyFolder, subject: Subject) -> bool:

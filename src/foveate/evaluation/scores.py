@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from foveate import runs
 from foveate.data.classes import chosen_by, two_classes
+from foveate.data.sources.tables import Table, read_table
 from foveate.errors import FoveateError
 from foveate.evaluation.metrics import disease
 from foveate.runs import Run, StudyFolder
@@ -96,19 +96,20 @@ def _patients(manifest: Path) -> dict[str, str] | None:
 
 
 def from_table(path: Path, positive: str | None = None) -> tuple[list[RunScores], str]:
-    """The runs of a CSV with the columns case, label, model, repeat, score and optionally patient, a row a score.
+    """The runs of a table with the columns case, label, model, repeat, score and optionally patient, a row a score.
 
     `label` has two values: 0 and 1, or two words of which one sounds healthy, or `positive` says which is disease;
     it is returned too. All runs must have scored the same cases. Raises FoveateError that names the file, the row or
     run, and what would be right.
     """
-    table = _read(path)
+    source, table = _read(path)
     positive = _positive_label(table["label"].tolist(), positive, path)
     repeated = table.duplicated(["case", "model", "repeat"])
     if repeated.any():
-        row = table[repeated].iloc[0]
+        place = int(repeated.to_numpy().argmax())
+        row = table.iloc[place]
         raise FoveateError(
-            f"{path}, line {int(repeated.to_numpy().argmax()) + 2}: case {row['case']} stands twice in repeat "
+            f"{source.where(place)}: case {row['case']} stands twice in repeat "
             f"{row['repeat']} of {row['model']}; a run scores a case once."
         )
     for column, what in (("label", "label"), ("patient", "patient")):
@@ -143,44 +144,32 @@ def from_table(path: Path, positive: str | None = None) -> tuple[list[RunScores]
     return found, positive
 
 
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
-    except OSError as error:
-        raise FoveateError(f"cannot read {path}: {error.strerror or error}.") from error
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise FoveateError(
-            f"{path} is no table: a CSV file with the columns {', '.join(COLUMNS)} is needed."
-        ) from error
-    lacking = [name for name in COLUMNS if name not in table]
+def _read(path: Path) -> tuple[Table, pd.DataFrame]:
+    """The table as it lies and as a frame with numbers, by the house's one reader of tables."""
+    source = read_table(path)
+    lacking = [name for name in COLUMNS if name not in source.columns]
     if lacking:
         raise FoveateError(
             f"{path} has no column {lacking[0]!r}: it needs {', '.join(COLUMNS)}, and may have patient. "
-            f"It has {', '.join(map(str, table.columns))}."
+            f"It has {', '.join(source.columns)}."
         )
+    table = pd.DataFrame(source.rows, columns=source.columns, dtype=str)
     if table.empty:
         raise FoveateError(f"{path} has no rows: one for each case, model and repeat is needed.")
-    scores = pd.to_numeric(table["score"], errors="coerce")
-    wrong = ~np.isfinite(scores.to_numpy(dtype=np.float64))
-    _refuse(path, table, wrong, "score", "a finite number")
-    _refuse(
-        path,
-        table,
-        ~table["repeat"].str.fullmatch(r"\d{1,6}").to_numpy(dtype=bool),
-        "repeat",
-        "a whole number up to 999999",
-    )
+    scores = np.array([source.number(row, "score") for row in range(len(table))])
+    _refuse(source, ~np.isfinite(scores), "score", "a finite number")
+    wrong = ~table["repeat"].str.fullmatch(r"\d{1,6}").to_numpy(dtype=bool)
+    _refuse(source, wrong, "repeat", "a whole number up to 999999")
     for name in ("case", "label", "model"):
-        _refuse(path, table, (table[name].str.strip() == "").to_numpy(dtype=bool), name, "a name")
-    return table.assign(score=scores, repeat=table["repeat"].astype(int))
+        _refuse(source, (table[name].str.strip() == "").to_numpy(dtype=bool), name, "a name")
+    return source, table.assign(score=scores, repeat=table["repeat"].astype(int))
 
 
-def _refuse(path: Path, table: pd.DataFrame, wrong: Bools, column: str, right: str) -> None:
+def _refuse(table: Table, wrong: Bools, column: str, right: str) -> None:
     if wrong.any():
         row = int(wrong.argmax())
         more = f" ({int(wrong.sum())} such rows)" if wrong.sum() > 1 else ""
-        raise FoveateError(f"{path}, line {row + 2}: {column} {table[column].iloc[row]!r} is not {right}{more}.")
+        raise FoveateError(f"{table.where(row)}: {column} {table.rows[row][column]!r} is not {right}{more}.")
 
 
 def _positive_label(labels: list[str], positive: str | None, path: Path) -> str:

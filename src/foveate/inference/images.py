@@ -15,9 +15,10 @@ from foveate.data.fit import square
 from foveate.data.pixels import Decoded, UnreadableImageError, as_channels
 from foveate.data.sources import Source, SourceImage, open_path
 from foveate.data.sources.archives import unpacked
-from foveate.data.sources.folders import visible_files
+from foveate.data.sources.listing import visible_files
 from foveate.data.sources.medmnist import from_medmnist
 from foveate.data.sources.tables import read_table
+from foveate.data.sources.unclear import refuse_unclear_names
 from foveate.data.sources.volumes import expanded
 from foveate.errors import FoveateError, UsageError
 from foveate.inference.model import COLOUR, GREY, ModelFacts
@@ -52,12 +53,14 @@ def list_images(places: Sequence[Path]) -> tuple[list[ImagePath], list[str]]:
     Folders are read recursively; hidden files, DICOMDIR and the lesion masks that a folder's manifest.csv names are
     left out. A zip is unpacked into the cache; a MedMNIST .npz holds its pictures itself; `file#3` is the picture
     number 3, from 0, of a file. Raises UsageError for a place that does not exist and where no image is found,
-    FoveateError for an archive that cannot be read.
+    FoveateError for an archive that cannot be read and a name that is not UTF-8.
     """
     found: dict[tuple[Path, str], ImagePath] = {}
     notes = []
     for place in places:
         images, note = _listed(place)
+        for image in images:
+            refuse_unclear_names(Source(image.folder, [SourceImage(image.path, "")]))
         for image in images:
             found.setdefault((image.folder.resolve(), image.path), image)
         notes += [note] if note else []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from foveate.config import Study
+from foveate.data.sources import Tally, said
 from foveate.explanation.charts import model_title
 from foveate.report.tables import ModelResult, signed
 from foveate.runs import Run, Subject
@@ -199,7 +200,9 @@ def data_facts(audit: Mapping[str, Any]) -> list[str]:
     if unreadable:
         reasons = listed(sorted({str(entry[1]) for entry in unreadable}))
         facts.append(f"{amount(len(unreadable), 'unreadable image')} left out, as the study asks ({reasons}).")
-    if audit.get("ignored_files"):
+    if audit.get("files"):
+        facts.append(f"{said(Tally(**audit['files']))}.")
+    elif audit.get("ignored_files"):  # of a study that was prepared before its files were counted
         facts.append(f"{amount(audit['ignored_files'], 'other file')} in the folder ignored.")
     if audit.get("masks"):
         facts.append(f"{amount(audit['masks'], 'image')} with a mask of the lesion.")

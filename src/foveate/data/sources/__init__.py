@@ -3,6 +3,8 @@ where they are known. Nothing is ever written where the data lie."""
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -12,17 +14,32 @@ from foveate.data.decoders import ENOUGH, decode
 from foveate.data.pixels import Decoded
 from foveate.data.sources import labels
 from foveate.data.sources.archives import unpacked
-from foveate.data.sources.folders import from_folders, only_folder, visible_files
+from foveate.data.sources.folders import from_folders, only_folder
 from foveate.data.sources.listed import from_table
-from foveate.data.sources.masks import with_masks
-from foveate.data.sources.medmnist import MARK, decode_medmnist, from_medmnist
+from foveate.data.sources.listing import is_hidden, listing_of, visible_files
+from foveate.data.sources.masks import with_masks, without_masks
+from foveate.data.sources.medmnist import MEMBER, decode_medmnist, from_medmnist
 from foveate.data.sources.rules import from_rules, with_kermany_patients
-from foveate.data.sources.source import Source, SourceImage
+from foveate.data.sources.source import HIDDEN, Source, SourceImage
 from foveate.data.sources.tables import ENDINGS
+from foveate.data.sources.tally import Tally, said, tally
+from foveate.data.sources.unclear import refuse_unclear_names
 from foveate.data.sources.volumes import expanded, with_headers
 from foveate.errors import FoveateError
 
-__all__ = ["Source", "SourceImage", "file_of", "folder_of", "open_image", "open_path", "read_dataset", "read_source"]
+__all__ = [
+    "Source",
+    "SourceImage",
+    "Tally",
+    "file_of",
+    "folder_of",
+    "open_image",
+    "open_path",
+    "read_dataset",
+    "read_source",
+    "said",
+    "tally",
+]
 
 
 def read_source(place: str | Path, masks: str | Path | None = None) -> Source:
@@ -42,13 +59,16 @@ def read_dataset(dataset: Dataset, place: str | Path | None = None) -> Source:
     would be right.
     """
     place = Path(place if place is not None else dataset.source or "")
-    source = _read(place, dataset)
+    source = _with_the_rest(place, _read(place, dataset))
+    if dataset.masks:
+        source = without_masks(source, Path(dataset.masks))
     if not source.images:
         raise FoveateError(f"{place} holds no images: it needs one sub-folder a class, with image files in each.")
     source = labels.check(labels.merged(source, dataset.merge, str(place)), str(place))
     if len(source.labels) == 1:
         raise FoveateError(f"{place} holds one class only ({next(iter(source.labels))}): {_two_needed(source.folder)}")
     source = with_headers(expanded(source))
+    refuse_unclear_names(source)
     return with_masks(source, Path(dataset.masks)) if dataset.masks else source
 
 
@@ -68,25 +88,38 @@ def folder_of(dataset: Dataset) -> Path:
 
 def open_image(source: Source, image: SourceImage, least: int = ENOUGH) -> Decoded:
     """One image's pixels, as `decode` gives them. Raises UnreadableImageError that says why it cannot be read."""
-    return open_path(source.folder, image.path, least)
+    if image.member and MEMBER.search(image.path):
+        return decode_medmnist(source.folder, image.path)
+    return decode(file_of(source, image), int(image.member[1:]) if image.member else None, least)
 
 
 def open_path(folder: Path, path: str, least: int = ENOUGH) -> Decoded:
     """The pixels of an image by its path as it stands in a manifest. Raises UnreadableImageError."""
-    if MARK in path:
-        return decode_medmnist(folder, path)
-    file = _file(folder, path)
-    return decode(file, int(path.rpartition("#")[2]) if file != folder / path else None, least)
+    return open_image(Source(folder, []), SourceImage(path, "", member=_member(folder, path)), least)
+
+
+def _member(folder: Path, path: str) -> str:
+    """The end of a path that is no file's name but a picture's number; a file whose name ends so is itself."""
+    found = MEMBER.search(path) or re.search(r"#\d+$", path)
+    return found[0] if found and not (folder / path).exists() else ""
 
 
 def file_of(source: Source, image: SourceImage) -> Path:
     """The file on disk that holds an image: several images may share one, as in a MedMNIST file or a volume."""
-    return _file(source.folder, image.path)
+    return source.folder / image.file
 
 
-def _file(folder: Path, path: str) -> Path:
-    whole, mark, _ = path.rpartition("#")
-    return folder / whole if mark and not (folder / path).exists() else folder / path
+def _with_the_rest(place: Path, source: Source) -> Source:
+    """The source with the files that lie beside the one folder which holds all the rest: they are all hidden."""
+    top = unpacked(place) if place.suffix.lower() == ".zip" and place.is_file() else place
+    if not top.is_dir() or (top == source.folder and source.left_out):
+        return source
+    listing, known = listing_of(top), {image.file for image in source.images}
+    seen = [
+        Path(os.path.relpath(top / path, source.folder)).as_posix() for path in (*listing.visible, *listing.left_out)
+    ]
+    rest = {path: HIDDEN for path in seen if path not in known and path not in source.left_out}
+    return replace(source, left_out=source.left_out | rest)
 
 
 def _read(place: Path, dataset: Dataset) -> Source:
@@ -127,7 +160,7 @@ def _read_file(file: Path, dataset: Dataset) -> Source:
 def _unzipped(file: Path) -> Path:
     """The folder that a zip holds, or its only .npz."""
     folder = only_folder(unpacked(file))
-    entries = list(folder.iterdir())
+    entries = [entry for entry in folder.iterdir() if not is_hidden(entry.name)]
     return entries[0] if len(entries) == 1 and entries[0].suffix.lower() == ".npz" else folder
 
 
@@ -149,8 +182,7 @@ def _with_table(folder: Path, dataset: Dataset) -> Source:
         tables.append(file)
     table, label_table = tables
     assert table is not None
-    source = from_table(folder, table, dataset.columns, label_table, dataset.label_columns)
-    return replace(source, ignored=[path for path in source.ignored if path != "manifest.csv"])
+    return from_table(folder, table, dataset.columns, label_table, dataset.label_columns)
 
 
 def _two_needed(folder: Path) -> str:

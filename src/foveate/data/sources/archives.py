@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -20,6 +21,7 @@ LARGEST_TOTAL = 64 * 2**30  # bytes unpacked; more is refused
 LARGEST_RATIO = 200  # bytes unpacked to bytes packed; images reach 2, blank volumes 100, a zip bomb 1,000 and more
 _SMALL = 2**20  # bytes; a smaller file does no harm at any ratio
 _CHUNK = 2**20
+_UTF8, _UNIX = 0x800, 3  # a flag, and a system that packed (APPNOTE.TXT 4.4.4, 4.4.2)
 
 
 def cache_folder() -> Path:
@@ -100,7 +102,7 @@ def _checked(archive: Path, opened: zipfile.ZipFile) -> dict[str, zipfile.ZipInf
     total = 0
     for member in opened.infolist():
         path = _safe_path(archive, member)
-        if member.is_dir() or path.split("/")[0] == "__MACOSX":
+        if member.is_dir():
             continue
         if member.flag_bits & 1:
             raise FoveateError(f"{archive}: {member.filename} is encrypted: unpack the archive and give its folder.")
@@ -126,11 +128,26 @@ def _refuse_bomb(archive: Path, name: str, size: int, packed: int) -> None:
         )
 
 
+def _name(member: zipfile.ZipInfo) -> str:
+    """The member's name as it was meant: macOS writes UTF-8 without saying so, Windows writes backslashes."""
+    name = member.filename
+    if not member.flag_bits & _UTF8:  # zipfile has taken it for the code page of DOS
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name if member.create_system == _UNIX else name.replace("\\", "/")
+
+
+def _leads_out_of_windows(name: str) -> bool:
+    """Whether a path would lead out where a backslash parts folders, and a colon stands behind a drive."""
+    path = PureWindowsPath(name)
+    return bool(path.drive) or ".." in path.parts
+
+
 def _safe_path(archive: Path, member: zipfile.ZipInfo) -> str:
     """The member's path below the folder that it is unpacked into. Raises FoveateError where it leads out."""
-    name = member.filename.replace("\\", "/")
+    name = _name(member)
     path = PurePosixPath(name)
-    if path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts:
+    if path.is_absolute() or _leads_out_of_windows(name) or ".." in path.parts:
         raise FoveateError(f"{archive}: {member.filename!r} leads out of the archive: it is not unpacked.")
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from foveate.data.decoders import is_image
-from foveate.data.sources.folders import visible_files, without_ending
-from foveate.data.sources.source import Source, SourceImage, first_three
-from foveate.data.sources.tables import Table, read_table, read_text
+from foveate.data.sources.listing import is_picture, listing_of, without_ending
+from foveate.data.sources.source import NO_CLASS, NO_IMAGE, TABLE, Source, SourceImage, first_three
+from foveate.data.sources.tables import Table, read_table
+from foveate.data.sources.text_tables import read_text
 from foveate.errors import FoveateError
 
 _LABEL_OF = {"CT_COVID": "COVID", "COVID": "COVID", "CT_NonCOVID": "NonCOVID", "NonCOVID": "NonCOVID"}
@@ -27,7 +27,8 @@ Key = tuple[str, str]  # label and name without ending: the lists and tables nam
 def from_covid_ct(folder: Path) -> Source:
     """The images with their official split and patients. Raises FoveateError: no such folders, some lists only, a
     list or table that does not fit the files."""
-    files = visible_files(folder)
+    listing = listing_of(folder)
+    files = listing.visible
     path_of = _paths(folder, files)
     splits, warnings = _splits(folder, files, path_of)
     patients = _patients(folder, files, path_of, warnings)
@@ -35,8 +36,14 @@ def from_covid_ct(folder: Path) -> Source:
     images = [
         SourceImage(path, key[0], patients.get(key, ""), splits.get(key, "")) for key, path in sorted(path_of.items())
     ]
-    known = {*path_of.values()}
-    return Source(folder, images, [path for path in files if path not in known], warnings)
+    return Source(folder, images, listing.left_out | _left_out(folder, files, path_of), warnings)
+
+
+def _left_out(folder: Path, files: list[str], path_of: dict[Key, str]) -> dict[str, str]:
+    """Why each other file is no image of the set."""
+    known, tables = {*path_of.values()}, {*_LISTS, *(name for names in _PATIENTS.values() for name in names)}
+    rules = {path: NO_CLASS if is_picture(folder / path) else NO_IMAGE for path in files if path not in known}
+    return rules | {path: TABLE for path in rules if PurePosixPath(path).name in tables}
 
 
 def _paths(folder: Path, files: list[str]) -> dict[Key, str]:
@@ -45,7 +52,7 @@ def _paths(folder: Path, files: list[str]) -> dict[Key, str]:
     for path in files:
         *folders, name = path.split("/")
         labels = [_LABEL_OF[part] for part in folders if part in _LABEL_OF]
-        if not labels or not is_image(folder / path):
+        if not labels or not is_picture(folder / path):
             continue
         key = (labels[-1], without_ending(name))
         if key in found:
@@ -98,7 +105,7 @@ def _patients(folder: Path, files: list[str], path_of: dict[Key, str], warnings:
                 patients[key] = f"{label} {row[patient_column]}"
     without = [path for key, path in sorted(path_of.items()) if key not in patients]
     if patients and without:
-        warnings.append(f"{len(without)} images have no patient: {first_three(without)}")
+        warnings.append(f"{len(without)} images have no patient: each counts as another patient's")
     return {key: patient for key, patient in patients.items() if key in path_of}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from foveate.config import nearest
+from foveate.data.sources.lookup import composed
 from foveate.data.sources.source import Source
 from foveate.errors import FoveateError, UsageError
 
@@ -16,6 +17,7 @@ def merged(source: Source, merge: Mapping[str, Sequence[str]], origin: str) -> S
 
     Raises UsageError for a label that does not exist, and for a new name that another class has.
     """
+    source = _composed(source)
     labels = source.labels
     new_of = {old: new for new, olds in merge.items() for old in olds}
     for old in new_of:
@@ -29,6 +31,17 @@ def merged(source: Source, merge: Mapping[str, Sequence[str]], origin: str) -> S
     return replace(
         source, images=[replace(image, label=new_of.get(image.label, image.label)) for image in source.images]
     )
+
+
+def _composed(source: Source) -> Source:
+    """The source with the accents of its labels as one sign each, so that labels which look the same are the same."""
+    images = [replace(image, label=composed(image.label)) for image in source.images]
+    joined = len(source.labels) - len({image.label for image in images})
+    if not joined:
+        return replace(source, images=images)
+    labels = "1 label is" if joined == 1 else f"{joined} labels are"
+    said = f"{labels} stored in two ways that look the same (accents apart from their letters): counted as one"
+    return replace(source, images=images, warnings=[*source.warnings, said])
 
 
 def check(source: Source, origin: str) -> Source:

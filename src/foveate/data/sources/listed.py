@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
 from foveate.config.dataset import Columns, NameAndLabel
-from foveate.data.sources.folders import visible_files, without_ending
-from foveate.data.sources.lookup import Lookup
-from foveate.data.sources.source import SPLIT_NAMES, Source, SourceImage, first_three
+from foveate.data.sources.listing import listing_of, without_ending
+from foveate.data.sources.lookup import Lookup, composed
+from foveate.data.sources.patients import patient_warnings
+from foveate.data.sources.source import (
+    MASK,
+    NO_IMAGE,
+    NOT_NAMED,
+    SPLIT_NAMES,
+    TABLE,
+    Source,
+    SourceImage,
+    first_three,
+    printable,
+)
 from foveate.data.sources.tables import Table, read_table
 from foveate.errors import FoveateError
 
@@ -28,10 +39,10 @@ def from_table(
     Raises FoveateError that names file, line or column, and what would be right.
     """
     columns = columns or Columns()
-    files = visible_files(folder)
-    lookup, table = Lookup(folder, files), read_table(file)
+    listing = listing_of(folder)
+    lookup, table = Lookup(folder, listing.visible), read_table(file)
     name_of = _columns_of(table, columns)
-    paths = _paths(table, name_of["path"], name_of["frame"], lookup)
+    files, paths = _paths(table, name_of["path"], name_of["frame"], lookup)
     label_of, warnings = _labels(table, columns), list[str]()
     if label_file:
         names = [row[name_of["path"]] for row in table.rows]
@@ -40,19 +51,23 @@ def from_table(
     images = []
     for row, cells in enumerate(table.rows):
         rest = {key: cells[name_of[key]] if name_of[key] else "" for key in ("patient", "split", "site")}
+        rest["patient"] = rest["patient"].strip()
         split = _split(rest.pop("split"), table.where(row))
         mask = str(folder / masks[row]) if masks[row] else ""
-        images.append(SourceImage(paths[row], label_of(row), split=split, mask=mask, **rest))
-    without = sum(not image.patient for image in images)
-    if 0 < without < len(images):
-        have = "has" if without == 1 else "have"
-        warnings.append(
-            f"{without:,} of {len(images):,} images {have} no {name_of['patient']}: each counts as another patient's"
-        )
-    own = [other for other in (file, label_file) if other]
-    known = {*paths, *(path.partition("#")[0] for path in paths), *masks}
-    known |= {name for name in files for other in own if name.endswith(other.name) and other.samefile(folder / name)}
-    return Source(folder, images, [name for name in files if name not in known], warnings)
+        member = paths[row].removeprefix(files[row])
+        images.append(SourceImage(paths[row], label_of(row), split=split, mask=mask, member=member, **rest))
+    left_out = listing.left_out | dict.fromkeys(listing.visible, NO_IMAGE) | dict.fromkeys(lookup.pictures, NOT_NAMED)
+    left_out |= dict.fromkeys(filter(None, masks), MASK) | dict.fromkeys(
+        _own(folder, left_out, file, label_file), TABLE
+    )
+    left_out = {path: why for path, why in left_out.items() if path not in set(files)}
+    return Source(folder, images, left_out, [*warnings, *patient_warnings(images, name_of["patient"])])
+
+
+def _own(folder: Path, files: Iterable[str], *tables: Path | None) -> list[str]:
+    """The tables themselves, where they lie among the images."""
+    names = {table.name: table for table in tables if table}
+    return [path for path in files if (table := names.get(PurePosixPath(path).name)) and table.samefile(folder / path)]
 
 
 def _columns_of(table: Table, columns: Columns) -> dict[str, str]:
@@ -64,27 +79,29 @@ def _columns_of(table: Table, columns: Columns) -> dict[str, str]:
     return found
 
 
-def _paths(table: Table, column: str, frame_column: str, lookup: Lookup) -> list[str]:
-    """The file of each row, with # and its number where the row is one among several pictures in the file.
+def _paths(table: Table, column: str, frame_column: str, lookup: Lookup) -> tuple[list[str], list[str]]:
+    """The file of each row, and its path: with # and a number where it is one among several pictures in the file.
 
     Raises FoveateError for empty, missing, ambiguous and repeated ones.
     """
-    paths, absent = [], []
+    files, paths, absent = [], [], []
     row_of: dict[str, int] = {}
     for row, cells in enumerate(table.rows):
         written = cells[column]
         if not written:
             raise FoveateError(f"{table.where(row)}: {column} must not be empty: it names the image.")
-        path = lookup.find(written, table.where(row))
+        path = file = lookup.find(written, table.where(row))
         if path and frame_column and cells[frame_column]:
             path += f"#{_frame(cells[frame_column], table.where(row))}"
         if not path:
             absent.append(written)
         elif path in row_of:
             raise FoveateError(
-                f"{table.where(row)}: {path} stands in line {table.lines[row_of[path]]} already: name each image once."
+                f"{table.where(row)}: {printable(path)} stands in line {table.lines[row_of[path]]} already: name each "
+                "image once."
             )
         row_of[path] = row
+        files.append(file)
         paths.append(path)
     if absent:
         hint = lookup.elsewhere(absent[0])
@@ -93,7 +110,7 @@ def _paths(table: Table, column: str, frame_column: str, lookup: Lookup) -> list
             + (f"{hint} is: p" if hint else "P")
             + f"aths are relative to {lookup.folder}."
         )
-    return paths
+    return files, paths
 
 
 def _frame(written: str, where: str) -> int:
@@ -159,12 +176,12 @@ def _joined(
     column, label_of = labels.require(columns.path), _labels(labels, columns)
     row_of: dict[str, int] = {}
     for row, cells in enumerate(labels.rows):
-        key = without_ending(cells[column])
+        key = composed(without_ending(cells[column]))
         if key in row_of:
             first = labels.lines[row_of[key]]
             raise FoveateError(f"{labels.where(row)}: {cells[column]!r} stands in line {first} already.")
         row_of[key] = row
-    keys = [without_ending(name) for name in names]
+    keys = [composed(without_ending(name)) for name in names]
     keys = [key if key in row_of else PurePosixPath(key).name for key in keys]
     absent = [name for name, key in zip(names, keys, strict=True) if key not in row_of]
     if absent:

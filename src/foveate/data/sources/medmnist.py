@@ -7,6 +7,7 @@ is unpacked into the cache once, so that its arrays are read in place and may be
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from foveate.data.sources.archives import unpacked
 from foveate.data.sources.source import Source, SourceImage
 from foveate.errors import FoveateError
 
-MARK = ".npz#"  # stands in the path of every picture in such a file
 _PARTS = ("train", "val", "test")
+MEMBER = re.compile(rf"(?<=\.npz)#({'|'.join(_PARTS)})/\d+$", re.IGNORECASE)  # the end of the path of every picture
 
 
 def from_medmnist(file: Path) -> Source:
@@ -45,7 +46,7 @@ def from_medmnist(file: Path) -> Source:
             raise FoveateError(f"{file}: {part}_labels holds {labels.dtype}, whole numbers are needed.")
         _check(file, f"{part}_images", pictures)
         images += [
-            SourceImage(f"{file.name}#{part}/{row}", str(label), split=part)
+            SourceImage(f"{file.name}#{part}/{row}", str(label), split=part, member=f"#{part}/{row}")
             for row, label in enumerate(labels.reshape(-1).tolist())
         ]
     return Source(file.parent, images)

@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from foveate.data.sources.covid_ct import from_covid_ct
-from foveate.data.sources.folders import from_folders, without_ending
+from foveate.data.sources.folders import from_folders
+from foveate.data.sources.listing import without_ending
 from foveate.data.sources.source import Source, SourceImage, first_three
 from foveate.errors import FoveateError
 

@@ -1,9 +1,12 @@
-"""A table file becomes rows of text: CSV, TSV, Parquet or Excel, with errors that name the line."""
+"""A table file becomes rows of text: CSV, TSV, Parquet or Excel, with errors that name the line.
+
+Every table that a person gives is read here: of images, labels, regions, patients and scores.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
+import math
+import unicodedata
 import warnings
 import zipfile
 from collections import Counter
@@ -13,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from foveate.config import nearest
+from foveate.data.sources.text_tables import separator_and_rows
 from foveate.errors import FoveateError
 
-ENDINGS = (".csv", ".tsv", ".parquet", ".xlsx")
-_SEPARATORS = {".csv": ",;\t", ".tsv": "\t"}  # the first of them that the header holds
+ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".xlsx")
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,15 @@ class Table:
     columns: list[str]
     rows: list[dict[str, str]]
     lines: list[int]  # the line of the file, or row of the sheet, at which each row stands
+    separator: str = ""  # of a text file: where it is no comma, numbers may have a decimal comma
 
     def require(self, name: str) -> str:
-        """The name itself, where the table has this column. Raises FoveateError that names the nearest."""
+        """The table's column of this name, its accents stored in either way. Raises FoveateError with the nearest."""
         if name in self.columns:
             return name
+        for column in self.columns:
+            if unicodedata.normalize("NFC", column) == unicodedata.normalize("NFC", name):
+                return column
         hint = nearest(name.strip().lower(), [column.lower() for column in self.columns])
         near = [column for column in self.columns if column.lower() == hint][:1]
         known = ", ".join(map(repr, near or self.columns[:12]))
@@ -42,6 +49,16 @@ class Table:
         """A row's place, for an error."""
         return f"{self.file}, line {self.lines[row]}"
 
+    def number(self, row: int, column: str) -> float:
+        """The number in a cell; not a number where it holds none. 0,5 is one where commas do not part the cells."""
+        written = self.rows[row][column].strip()
+        if self.separator not in ("", ",") and written.count(",") == 1 and "." not in written:
+            written = written.replace(",", ".")
+        try:
+            return math.nan if "_" in written else float(written)
+        except ValueError:
+            return math.nan
+
 
 def read_table(file: Path) -> Table:
     """Read a table; its ending says what it is. Raises FoveateError: absent, another kind, not UTF-8, ragged,
@@ -49,7 +66,7 @@ def read_table(file: Path) -> Table:
     if not file.is_file():
         raise FoveateError(f"the table {file} does not exist.")
     match file.suffix.lower():
-        case ".csv" | ".tsv":
+        case ".csv" | ".tsv" | ".txt":
             return _from_text(file)
         case ".parquet":
             return _from_parquet(file)
@@ -59,47 +76,10 @@ def read_table(file: Path) -> Table:
             raise FoveateError(f"{file} is no table that can be read: save it as one of {', '.join(ENDINGS)}.")
 
 
-def read_text(file: Path) -> str:
-    """A UTF-8 file's text, with or without byte order mark. Raises FoveateError that names the wrong byte."""
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise FoveateError(f"cannot read {file}: {error.strerror}.") from error
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        kind = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "not UTF-8"
-        raise FoveateError(
-            f"{file}, line {line}: byte 0x{data[error.start]:02x} (number {error.start + 1} of the file) is {kind}: "
-            "save the table as UTF-8 (in a spreadsheet: 'CSV UTF-8')."
-        ) from None
-
-
 def _from_text(file: Path) -> Table:
-    text = read_text(file)
-    header_line = text.partition("\n")[0]
-    separator = next((one for one in _SEPARATORS[file.suffix.lower()] if one in header_line), ",")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    header: list[str] = []
-    rows, lines = [], []
-    try:
-        for cells in reader:
-            if not any(cells):
-                continue  # an empty line
-            if not header:
-                header = cells
-                continue
-            if len(cells) != len(header):
-                raise FoveateError(
-                    f"{file}, line {reader.line_num} has {len(cells)} cells, the header has {len(header)}: put a text "
-                    f"that holds {separator!r} in double quotes."
-                )
-            rows.append(cells)
-            lines.append(reader.line_num)
-    except csv.Error as error:
-        raise FoveateError(f"{file}, line {reader.line_num} is not readable as a table: {error}.") from error
-    return _table(file, header, rows, lines)
+    separator, rows = separator_and_rows(file)
+    header = rows[0][1] if rows else []
+    return _table(file, header, [cells for _, cells in rows[1:]], [line for line, _ in rows[1:]], separator)
 
 
 def _from_parquet(file: Path) -> Table:
@@ -143,7 +123,9 @@ def _needs(package: str, file: Path) -> FoveateError:
     return FoveateError(f"to read {file.name}, {package} is needed: pip install 'foveate[tables]', or save it as CSV.")
 
 
-def _table(file: Path, header: list[str], rows: Iterable[Iterable[Any]], lines: Iterable[int]) -> Table:
+def _table(
+    file: Path, header: list[str], rows: Iterable[Iterable[Any]], lines: Iterable[int], separator: str = ""
+) -> Table:
     """Raises FoveateError for a table without a header or with a column twice; columns without a name are left out."""
     columns = [name for name in header if name]
     if not columns:
@@ -152,7 +134,7 @@ def _table(file: Path, header: list[str], rows: Iterable[Iterable[Any]], lines: 
         if count > 1:
             raise FoveateError(f"{file} has the column {name!r} {count} times: rename all but one.")
     texts = [{name: _text(cell) for name, cell in zip(header, row, strict=False) if name} for row in rows]
-    return Table(file, columns, texts, list(lines))
+    return Table(file, columns, texts, list(lines), separator)
 
 
 def _text(cell: Any) -> str:

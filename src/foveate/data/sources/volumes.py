@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from foveate.data.decoders import DICOM, NIFTI, extension
 from foveate.data.pixels import UnreachableImageError, UnreadableImageError
-from foveate.data.sources.source import Source, SourceImage
+from foveate.data.sources.source import AIR, Source, SourceImage
 from foveate.errors import FoveateError
 
 if TYPE_CHECKING:
@@ -32,20 +32,34 @@ def expanded(source: Source) -> Source:
     cannot be read stay as they are, and are listed when they are decoded. Raises FoveateError where one cannot be read
     at the moment, so that it does not go by as something else.
     """
-    images = [own for image in source.images for own in _expanded(source.folder, image)]
-    return source if len(images) == len(source.images) else replace(source, images=images)
+    images: list[SourceImage] = []
+    left_out, empty = dict(source.left_out), 0
+    for image in source.images:
+        pictures = None if image.member else _numbers(source.folder / image.path)
+        if pictures is None:
+            images.append(image)
+            continue
+        images += [_member(image, number) for number in pictures.used]
+        empty += pictures.count - len(pictures.used)
+        if not pictures.used:
+            left_out[image.file] = AIR
+    return replace(source, images=images, left_out=left_out, empty_slices=source.empty_slices + empty)
 
 
-def _expanded(folder: Path, image: SourceImage) -> Iterator[SourceImage]:
-    numbers = _numbers(folder / image.path)
-    if numbers is None:
-        yield image
-        return
-    for number in numbers:
-        yield replace(image, path=f"{image.path}#{number}", patient=image.patient or image.path)
+def _member(image: SourceImage, number: int) -> SourceImage:
+    member = f"#{number}"
+    return replace(image, path=image.path + member, member=member, patient=image.patient or image.path)
 
 
-def _numbers(file: Path) -> tuple[int, ...] | None:
+@dataclass(frozen=True)
+class _Pictures:
+    """Of a file of several."""
+
+    used: tuple[int, ...]  # their numbers
+    count: int  # of all
+
+
+def _numbers(file: Path) -> _Pictures | None:
     """The pictures in a file that are used; None for a file of one picture."""
     if extension(file) not in (*_MAYBE_DICOM, *NIFTI) or not file.is_file():
         return None
@@ -71,13 +85,13 @@ def _or_none(file: Path, read: Callable[[], T | None]) -> T | None:
 
 
 @functools.lru_cache(maxsize=100_000)
-def _pictures(file: Path, size: int, changed: int) -> tuple[int, ...] | None:
+def _pictures(file: Path, size: int, changed: int) -> _Pictures | None:
     from foveate.data import dicom, nifti
 
     if extension(file) in NIFTI:
-        return tuple(int(number) for number in nifti.foreground_slices(file, FOREGROUND))
+        return _Pictures(tuple(nifti.foreground_slices(file, FOREGROUND)), nifti.slices(file))
     count = dicom.frames(file)
-    return tuple(range(count)) if count > 1 else None
+    return _Pictures(tuple(range(count)), count) if count > 1 else None
 
 
 def with_headers(source: Source) -> Source:
@@ -87,7 +101,7 @@ def with_headers(source: Source) -> Source:
     Patients are numbered as they appear: only which images are of the same one is kept, not who it is. Raises
     FoveateError where a file cannot be read at the moment.
     """
-    files = [_file(source.folder, image) for image in source.images]
+    files = [image.file for image in source.images]
     headers = {path: _header_of(source.folder / path) for path in dict.fromkeys(files)}
     patients = dict.fromkeys(own.patient for own in headers.values() if own is not None and own.patient)
     names = {patient: f"{_FROM_HEADERS}{number:05d}" for number, patient in enumerate(patients, start=1)}
@@ -130,12 +144,6 @@ def remedy(images: Sequence[SourceImage]) -> str:
         f" Patients are told here by the Patient ID in the DICOM headers, which is {ids} all {len(told)} images that "
         "have one. Where making files anonymous left it so, name the patients in a table (column patient)."
     )
-
-
-def _file(folder: Path, image: SourceImage) -> str:
-    """The path of the file that holds an image; names may have a # of their own."""
-    whole, mark, _ = image.path.rpartition("#")
-    return whole if mark and not (folder / image.path).exists() else image.path
 
 
 def _header_of(file: Path) -> Header | None:

@@ -12,7 +12,7 @@ from foveate.explanation.localisation.pointing import hit_rate, hit_rate_of_peop
 from foveate.explanation.localisation.priors import CENTRE_PRIOR, MEAN_MAP, PRIORS, centre_prior
 from foveate.explanation.localisation.ranking import pixel_auprc, pixel_auroc, rank_accuracy
 from foveate.explanation.localisation.region_table import FILE as REGIONS
-from foveate.explanation.localisation.region_table import adopt, read_regions
+from foveate.explanation.localisation.region_table import adopt, form_said, read_regions
 from foveate.explanation.localisation.regions import Region
 from foveate.explanation.localisation.shapes import iou_matched, iou_otsu, iou_top
 from foveate.explanation.localisation.study import COLUMNS, score_study
@@ -30,6 +30,7 @@ __all__ = [
     "adopt",
     "centre_prior",
     "energy",
+    "form_said",
     "hit_rate",
     "hit_rate_of_people",
     "iou_matched",
