@@ -217,7 +217,9 @@ def read_json(path: Path) -> Any:
     """The content of a JSON file. Raises FoveateError that names the file."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise FoveateError(f"cannot read {path}: {error.strerror}. Once it can be, start the same command.") from error
+    except ValueError as error:
         raise FoveateError(f"cannot read {path}: {error}. Remove it and start again to have it made anew.") from error
 
 

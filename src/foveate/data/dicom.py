@@ -32,7 +32,14 @@ from foveate.data.dicom_elements import (
     top,
 )
 from foveate.data.dicom_values import coloured, grey
-from foveate.data.pixels import Decoded, UnreadableImageError, check_size, choose_frame, without_equal_channels
+from foveate.data.pixels import (
+    Decoded,
+    UnreadableImageError,
+    check_size,
+    choose_frame,
+    may_pass,
+    without_equal_channels,
+)
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -62,7 +69,9 @@ def is_dicom(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return file.read(132)[128:] == b"DICM"
-    except OSError:
+    except OSError as error:
+        if may_pass(error):
+            raise  # who cannot look has no answer
         return False
 
 

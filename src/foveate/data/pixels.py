@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import warnings
 from collections.abc import Iterator
@@ -22,10 +23,33 @@ class UnreadableImageError(Exception):
 
 
 class UnreachableImageError(UnreadableImageError):
-    """The file is not at fault: disk, network or permissions are. What is read later may be whole."""
+    """The file is not at fault: disk, network, memory or permissions are. What is read later may be whole.
+
+    `may_pass`: not so where nothing gets better by waiting, without permission or where there is no such file.
+    """
 
     def __init__(self, error: OSError) -> None:
         super().__init__(f"cannot be read ({error.strerror or error})")
+        self.may_pass = may_pass(error)
+
+
+# What stays as it is until somebody changes permissions, links or names; disks, networks and memory come back.
+_LASTING = (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
+_ASKED_BY_DAMAGE = (None, errno.EINVAL, errno.EOVERFLOW)  # none: a decoder's own; or a place before the file's beginning
+
+
+def may_pass(error: OSError) -> bool:
+    """Whether trying again later may help, with nothing changed: disk or network failed."""
+    return error.errno not in (*_LASTING, *_ASKED_BY_DAMAGE)
+
+
+def fault(error: OSError | MemoryError) -> UnreadableImageError:
+    """What an error says of the file that was read: UnreachableImageError where the file is not at fault."""
+    if isinstance(error, MemoryError):
+        return UnreachableImageError(OSError(errno.ENOMEM, "not enough memory"))
+    if error.errno in _ASKED_BY_DAMAGE:
+        return UnreadableImageError(f"is damaged ({error})")
+    return UnreachableImageError(error)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,15 @@ def is_prepared(folder: StudyFolder, subject: Subject) -> bool:
 def has_source(folder: StudyFolder, subject: Subject) -> bool:
     """Whether the images lie where the study says: on another machine they may not, and are not needed any more."""
     source = folder.study.datasets[subject.dataset].source
-    return source is not None and source != PHANTOM and Path(source).exists()
+    return source is not None and source != PHANTOM and lies_here(Path(source))
+
+
+def lies_here(place: Path) -> bool:
+    """Whether there is something at a place: an empty folder is where a drive would be."""
+    try:
+        return place.is_file() or any(place.iterdir())
+    except OSError:
+        return False
 
 
 def can_be_read(folder: StudyFolder, subject: Subject) -> bool:
@@ -109,7 +117,7 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
     study, place = folder.study, folder.data(subject)
     dataset = study.datasets[subject.dataset]
     files = freshness.listing(source)
-    packs = packed(source, study.images, advance)
+    packs = packed(source, study.images, advance, study.skip_unreadable)
     _require(source, packs, study.skip_unreadable)
     images = [source.images[row] for row in packs.rows]
 

@@ -13,6 +13,7 @@ from foveate.data.pixels import (
     UnreadableImageError,
     check_size,
     choose_frame,
+    fault,
     too_large,
     without_equal_channels,
 )
@@ -43,6 +44,8 @@ def decode_raster(path: Path, frame: int | None, least: int) -> Decoded:
     except Image.DecompressionBombError:
         raise UnreadableImageError(too_large("too many")) from None
     except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise fault(error) from None
         raise UnreadableImageError(f"is damaged ({str(error) or type(error).__name__})") from None
     if file_format != "JPEG":
         height, width = pixels.shape[:2]

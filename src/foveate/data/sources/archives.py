@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO
 
 import filelock
 
@@ -51,7 +52,7 @@ def sha256(file: Path) -> str:
     try:
         return runs.file_hash(file)
     except OSError as error:
-        raise FoveateError(f"cannot read {file}: {error.strerror}.") from error
+        raise _unreachable(file, error) from error
 
 
 def unpack(archive: Path, place: Path) -> None:
@@ -82,8 +83,21 @@ def unpack(archive: Path, place: Path) -> None:
 def _write(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with opened.open(member) as source, path.open("xb") as target:
-        shutil.copyfileobj(source, target, _CHUNK)  # no more than the size that was checked; else BadZipFile
+        while chunk := _read(opened, source):  # no more than the size that was checked; else BadZipFile
+            target.write(chunk)
     os.utime(path, (_time(member), _time(member)))  # the same whenever it is unpacked
+
+
+def _read(opened: zipfile.ZipFile, member: IO[bytes]) -> bytes:
+    """The next bytes of a member. Raises FoveateError where the disk does not give them: the zip may be whole."""
+    try:
+        return member.read(_CHUNK)
+    except OSError as error:
+        raise _unreachable(Path(opened.filename or ""), error) from error
+
+
+def _unreachable(archive: Path, error: OSError) -> FoveateError:
+    return FoveateError(f"cannot read {archive}: {error.strerror}. Once it can be, start the same command again.")
 
 
 def _time(member: zipfile.ZipInfo) -> float:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foveate.data.decoders import DICOM, NIFTI, extension
-from foveate.data.pixels import UnreadableImageError
+from foveate.data.pixels import UnreachableImageError, UnreadableImageError
 from foveate.data.sources.source import Source, SourceImage
+from foveate.errors import FoveateError
 
 if TYPE_CHECKING:
     from foveate.data.dicom import Header
@@ -56,7 +57,8 @@ def _pictures(file: Path, size: int, changed: int) -> tuple[int, ...] | None:
         if extension(file) in NIFTI:
             return tuple(int(number) for number in nifti.foreground_slices(file, FOREGROUND))
         count = dicom.frames(file)
-    except UnreadableImageError:
+    except UnreadableImageError as error:
+        _refuse_passing(file, error)
         return None
     return tuple(range(count)) if count > 1 else None
 
@@ -101,5 +103,12 @@ def _header(file: Path, size: int, changed: int) -> Header | None:
 
     try:
         return dicom.header(file, _SALT)
-    except UnreadableImageError:
+    except UnreadableImageError as error:
+        _refuse_passing(file, error)
         return None
+
+
+def _refuse_passing(file: Path, error: UnreadableImageError) -> None:
+    """Raise FoveateError where disk or network failed: the patient of an image must not depend on that."""
+    if isinstance(error, UnreachableImageError) and error.may_pass:
+        raise FoveateError(f"{file} {error}: disk, network or memory failed. Start the same command again.") from None
