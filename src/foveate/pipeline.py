@@ -21,15 +21,16 @@ from foveate.data import freshness
 from foveate.data.prepare import Sources, has_source, is_prepared, prepare, try_split
 from foveate.data.run_audit import needs_audit, write_audit
 from foveate.data.sources import read_dataset
+from foveate.data.split import TRAIN
 from foveate.errors import FoveateError, UsageError
 from foveate.evaluation.scores import TUNING
 from foveate.evaluation.study import TABLES, evaluate_study
-from foveate.execution import local, worker
+from foveate.execution import last_batch, local, worker
 from foveate.execution.plan import decoded, work
 from foveate.execution.wish import Shown, Wish
 from foveate.explanation.localisation import REGIONS, adopt, read_regions
 from foveate.models import model_of, read_weights
-from foveate.runs import Run, StudyFolder
+from foveate.runs import Run, StudyFolder, Subject
 from foveate.training import acceleration
 
 # What `explain` writes, each with -<variant> behind it for further methods
@@ -66,7 +67,7 @@ def run(study: Study, out: str | Path | None = None, device: str = "auto", progr
     """
     progress = progress or Silent()
     folder = StudyFolder(out or f"foveate-{study.name}")
-    check(study)
+    check(study, folder)
     where = acceleration.resolve_device(device)
     folder.refuse_foreign(study)
     with folder.lock():
@@ -104,8 +105,12 @@ def run_stage(name: str, folder: StudyFolder, device: str, progress: Progress) -
     return None
 
 
-def check(study: Study) -> None:
-    """Find what is wrong with a study before anything is written. Raises FoveateError or UsageError."""
+def check(study: Study, folder: StudyFolder | None = None) -> str:
+    """Find what is wrong with a study before anything is written. Raises FoveateError or UsageError.
+
+    Files are looked for where they are still needed: not those that the study in `folder` has read. Returns what may
+    be wrong once duplicates are found, or "".
+    """
     if not runs.subjects(study):
         example = " ".join(f"--data {name}=DIR" for name in study.datasets)
         raise UsageError(f"no images are given: name the folders of one or more data sets with {example}")
@@ -114,16 +119,35 @@ def check(study: Study) -> None:
             model_of(spec, study.images.pixels, study.images.channels)
         except UsageError as error:
             raise UsageError(f"model {name}: {error}") from error
-        if spec.weights:
+        if spec.weights and not _begun(study, name, folder):
             read_weights(spec.weights)
+    sizes: last_batch.Sizes = {}
     for name, dataset in study.datasets.items():
-        if dataset.source and dataset.source != PHANTOM:
-            source = read_dataset(dataset)
-            for subject in runs.subjects(study):
-                if subject.dataset == name:
-                    try_split(study, subject, source)
-        if dataset.regions:
+        own = [subject for subject in runs.subjects(study) if subject.dataset == name]
+        if dataset.source != PHANTOM:
+            sizes |= _try_splits(study, [one for one in own if not (folder and is_prepared(folder, one))])
+        if dataset.regions and not (folder and all((folder.data(one) / REGIONS).is_file() for one in own)):
             read_regions(Path(dataset.regions))
+    problem = last_batch.problem(study, sizes)
+    if problem and "clean" not in study.policies and not study.skip_unreadable:  # which may train on fewer images
+        raise FoveateError(f"{problem}.")
+    return problem
+
+
+def _try_splits(study: Study, unread: list[Subject]) -> last_batch.Sizes:
+    """The training images of each split of subjects of one data set, whose images are not read yet."""
+    if not unread:
+        return {}
+    dataset = study.datasets[unread[0].dataset]
+    source = read_dataset(dataset)
+    tried = {subject.name: try_split(study, subject, source) for subject in unread}
+    return {name: {parts.count(TRAIN) for parts in files.values()} for name, files in tried.items()}
+
+
+def _begun(study: Study, model: str, folder: StudyFolder | None) -> bool:
+    """Whether every run of a model is: its weights are trained or stand in its checkpoint."""
+    own = [run for run in runs.grid(study) if run.model == model]
+    return folder is not None and all(worker.is_begun(folder, run) for run in own)
 
 
 def resolve(study: Study, device: torch.device) -> Study:
@@ -139,9 +163,7 @@ def resolve(study: Study, device: torch.device) -> Study:
 def prepare_data(folder: StudyFolder, progress: Progress) -> None:
     """The data stage of every data set; those that were read before are compared with their source, if it is here."""
     subjects, sources = runs.subjects(folder.study), Sources(folder)
-    for subject in subjects:
-        if is_prepared(folder, subject) and has_source(folder, subject):
-            freshness.refuse_changed(folder.data(subject), sources.of(subject))
+    _compare(folder, sources, progress)
     pending = [(subject, sources.of(subject)) for subject in subjects if not is_prepared(folder, subject)]
     for name, dataset in folder.study.datasets.items():
         if not dataset.source:
@@ -171,10 +193,30 @@ def prepare_data(folder: StudyFolder, progress: Progress) -> None:
             write_audit(folder, unaudited, sources.of(unaudited[0]))
 
 
+def _compare(folder: StudyFolder, sources: Sources, progress: Progress) -> None:
+    """Refuse a source that has changed since it was read; say in one note which could not be compared."""
+    away = []
+    for subject in runs.subjects(folder.study):
+        source = folder.study.datasets[subject.dataset].source
+        if not is_prepared(folder, subject) or source == PHANTOM:
+            continue
+        if not has_source(folder, subject):
+            away.append(f"{source} is not there")
+        elif failed := freshness.refuse_changed(folder.data(subject), sources.of(subject)):
+            away.append(f"of {source} {failed}")
+    if away:
+        listed = "; ".join(dict.fromkeys(away))
+        progress.note(f"not compared with what the study has read, which it goes on with: {listed}")
+
+
 def train(folder: StudyFolder, device: torch.device, progress: Progress) -> None:
     """Train every run that is not trained yet, and evaluate it right after. Raises Interrupted."""
     _require_data(folder)
     pending = [run for run in runs.grid(folder.study) if not worker.is_trained(folder, run)]
+    if pending and (
+        problem := last_batch.problem(folder.study, last_batch.sizes_of(folder, runs.subjects(folder.study)))
+    ):
+        raise FoveateError(f"{problem} ({folder.path / 'study.yaml'}), and start again.")
     whole = work(folder, {})
     progress.start(whole.total, whole.done)
     local.carry_out(folder, pending, device, progress.advance, progress.announce)

@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foveate.data import lesion_masks
-from foveate.data.contents import refuse
 from foveate.data.classes import two_classes
+from foveate.data.contents import refuse
 from foveate.data.duplicates import Grey
 from foveate.data.findings import Findings, inspect
 from foveate.data.image_facts import ImageFacts, facts_of, grey_copy

@@ -15,11 +15,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate import runs
+from foveate import locks, runs
 from foveate.config import Images
 from foveate.data import contents, freshness, lesion_masks
 from foveate.data.contents import Reached
@@ -108,7 +107,7 @@ def packed(
     place = cache_folder() / "packs" / _key(reached.source, settings, reached.hashes)
     with runs.disk_errors(place):
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with filelock.FileLock(f"{place}.lock"):
+        with locks.held(place.with_name(f"{place.name}.lock"), "--cache"):
             if place.is_dir():
                 advance(len(reached.rows))
             else:

@@ -35,7 +35,11 @@ class UnreachableImageError(UnreadableImageError):
 
 # What stays as it is until somebody changes permissions, links or names; disks, networks and memory come back.
 _LASTING = (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
-_ASKED_BY_DAMAGE = (None, errno.EINVAL, errno.EOVERFLOW)  # none: a decoder's own; or a place before the file's beginning
+_ASKED_BY_DAMAGE = (
+    None,
+    errno.EINVAL,
+    errno.EOVERFLOW,
+)  # none: a decoder's own; or a place before the file's beginning
 
 
 def may_pass(error: OSError) -> bool:

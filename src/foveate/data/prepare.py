@@ -214,13 +214,16 @@ def _manifest(images: Sequence[SourceImage], facts: Sequence[ImageFacts]) -> pd.
     return pd.DataFrame(rows, columns=MANIFEST_COLUMNS)
 
 
-def try_split(study: Study, subject: Subject, source: Source) -> None:
-    """Split images that are not decoded yet, as if no picture stood there twice: FoveateError where that cannot be."""
+def try_split(study: Study, subject: Subject, source: Source) -> dict[str, list[str]]:
+    """Split images that are not decoded yet, as if no picture stood there twice: split file -> a part for each image.
+
+    Raises FoveateError where that cannot be.
+    """
     labels = [image.label for image in source.images]
     dataset = study.datasets[subject.dataset]
     classes, _ = classes_of(labels, dataset.positive, dataset.each_class, str(source.folder))
     class_of = {label: name for name, own in classes.items() for label in own}
-    _split_all(study, subject, source.images, class_of, Duplicates([], []), Twins([], [], []))
+    return _split_all(study, subject, source.images, class_of, Duplicates([], []), Twins([], [], []))
 
 
 def _split_all(

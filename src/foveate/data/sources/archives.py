@@ -11,9 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
-import filelock
-
-from foveate import runs
+from foveate import locks, runs
 from foveate.errors import FoveateError
 
 CACHE = "FOVEATE_CACHE"  # names the cache's folder; --cache sets it
@@ -41,7 +39,7 @@ def unpacked(archive: Path) -> Path:
         return place
     with runs.disk_errors(place):
         place.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(place.parent / f"{name}.lock"):
+        with locks.held(place.parent / f"{name}.lock", "--cache"):
             if not place.is_dir():  # another process may have been faster
                 unpack(archive, place)
     return place
