@@ -26,7 +26,8 @@ from foveate.errors import FoveateError, UsageError
 from foveate.evaluation.scores import TUNING
 from foveate.evaluation.study import TABLES, evaluate_study
 from foveate.execution import last_batch, local, worker
-from foveate.execution.plan import decoded, work
+from foveate.execution.duration import duration
+from foveate.execution.plan import decoded, passes_seconds, work
 from foveate.execution.wish import Shown, Wish
 from foveate.explanation.localisation import REGIONS, adopt, read_regions
 from foveate.models import model_of, read_weights
@@ -266,12 +267,13 @@ def explain_more(folder: StudyFolder, wish: Wish, device: torch.device, progress
         if variant:
             explaining.score(folder, variant)
         explaining.draw(folder, wish.shown, variant)
-    for images_tested, what, measure in (
-        (wish.faithfulness, "measuring faithfulness", explaining.measure_faithfulness),
-        (wish.sanity, "giving layers random weights", explaining.measure_sanity),
+    for images_tested, what, passes, measure in (
+        (wish.faithfulness, "measuring faithfulness", explaining.FAITHFULNESS_PASSES, explaining.measure_faithfulness),
+        (wish.sanity, "giving layers random weights", explaining.SANITY_PASSES, explaining.measure_sanity),
     ):
         if images_tested:
-            progress.announce(what)
+            about = duration(passes_seconds(folder, evaluated, images_tested, passes))
+            progress.announce(f"{what}: {images_tested} images by {len(evaluated)} runs, about {about}")
             progress.start(images_tested * len(evaluated), 0)
             measure(folder, evaluated, device, images_tested, progress.advance)
     if wish.attention:

@@ -45,10 +45,3 @@ def test_nothing_that_fits_is_said_too(
     planned(monkeypatch, hours=10_000)
     commands._warn_if_long(study, "cpu")
     assert "no number of pixels and epochs brings this to an hour" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(59, "59 seconds"), (90, "2 minutes"), (3600, "60 minutes"), (7200, "2.0 hours")]
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert commands._duration(seconds) == text
