@@ -30,7 +30,8 @@ from foveate.execution.duration import duration
 from foveate.execution.plan import decoded, passes_seconds, work
 from foveate.execution.wish import Shown, Wish
 from foveate.explanation.localisation import REGIONS, adopt, read_regions
-from foveate.models import model_of, read_weights
+from foveate.models import model_of
+from foveate.models.weight_files import read_weights
 from foveate.runs import Run, StudyFolder, Subject
 from foveate.training import acceleration
 

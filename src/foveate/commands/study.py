@@ -171,7 +171,7 @@ def models(names: str, pixels: int, timed: bool, device: str) -> None:
             minutes = max(1, round(len(chosen) * _MODEL_SECONDS * (pixels / 224) ** 2 / 60))
             about = f", about {minutes} min; --no-time leaves the step times out" if timed else ""
             progress.announce(f"measuring {len(chosen)} models at {pixels} pixels{about}")
-            progress.start(len(chosen) * (1 + timed * ROUNDS), 0)
+            progress.start(len(chosen) + timed * (1 + ROUNDS), 0)
             rows = profile(chosen, pixels, timed, where, lambda: progress.advance(1))
     table = Table("model", box=None, pad_edge=False)
     for title in ("parameters", "added", "GFLOPs", "activations", "gain", *(["step"] if timed else [])):
@@ -230,7 +230,7 @@ def _within(
 
     Raises UsageError where none fit.
     """
-    from foveate.execution.plan import fitting, shortened
+    from foveate.execution.plan import fitting, least_seconds, shortened
 
     hours = hours_of(time_limit)
     if (folder.path / "study.yaml").is_file():
@@ -239,14 +239,18 @@ def _within(
     given = (overrides.pixels is not None, overrides.epochs is not None)
     fit = fitting(study, counts, plan, hours, *given)
     if fit is None:
-        first = "with these pixels and epochs" if all(given) else "with any number of pixels and epochs"
-        if any(given) and not all(given):
-            first = f"with {study.images.pixels} pixels" if given[0] else f"with {overrides.epochs} epochs"
+        least = duration(least_seconds(study, counts, plan, *given))
         raise UsageError(
-            f"--time-limit {time_limit}: {first} {plan.runs} runs do not fit, the whole study takes about "
-            f"{duration(plan.seconds)} here: give more time, fewer --models or --repeats, or use a GPU."
+            f"--time-limit {time_limit}: {plan.runs} runs do not fit. They need {least} here at the least"
+            f"{_given(overrides)}: give more time, fewer --models or --repeats, or use a GPU."
         )
     return shortened(study, plan, *fit, counts)
+
+
+def _given(overrides: Overrides) -> str:
+    given = {"pixels": overrides.pixels, "epochs": overrides.epochs}
+    words = [f"{number} {what}" for what, number in given.items() if number is not None]
+    return f" with {' and '.join(words)}" if words else ""
 
 
 def _as_in(study: Study, there: Study, overrides: Overrides) -> Study:

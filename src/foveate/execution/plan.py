@@ -116,15 +116,36 @@ def fitting(
     At least 15 epochs are kept, or as many as the study has; all of them, and its pixels, where they are given.
     """
     most = max(study.epochs(name) for name in images)
-    fewest = most if epochs_given else min(_EPOCHS, most)
-    image_epochs = sum(count * study.epochs(name) for name, count in images.items())
-    smaller = () if pixels_given else (pixels for pixels in _PIXELS if pixels < study.images.pixels)
-    for pixels in (study.images.pixels, *smaller):
-        seconds_an_epoch = plan.seconds / _faster(study, pixels) * sum(images.values()) / image_epochs
-        epochs = min(most, int(hours * 3600 / seconds_an_epoch))
+    fewest = _fewest(study, images, epochs_given)
+    for pixels in _pixels(study, pixels_given):
+        epochs = min(most, int(hours * 3600 / _epoch_seconds(study, images, plan, pixels)))
         if epochs >= fewest:
             return pixels, epochs
     return None
+
+
+def least_seconds(
+    study: Study, images: dict[str, int], plan: Plan, pixels_given: bool = False, epochs_given: bool = False
+) -> float:
+    """The shortest time into which `fitting` fits a plan."""
+    smallest = min(_pixels(study, pixels_given))
+    return _fewest(study, images, epochs_given) * _epoch_seconds(study, images, plan, smallest)
+
+
+def _fewest(study: Study, images: dict[str, int], epochs_given: bool) -> int:
+    most = max(study.epochs(name) for name in images)
+    return most if epochs_given else min(_EPOCHS, most)
+
+
+def _pixels(study: Study, given: bool) -> list[int]:
+    """What a study may be brought down to, the largest first."""
+    return [study.images.pixels, *(own for own in _PIXELS if own < study.images.pixels and not given)]
+
+
+def _epoch_seconds(study: Study, images: dict[str, int], plan: Plan, pixels: int) -> float:
+    """Of one epoch of all runs."""
+    image_epochs = sum(count * study.epochs(name) for name, count in images.items())
+    return plan.seconds / _faster(study, pixels) * sum(images.values()) / image_epochs
 
 
 def shortened(study: Study, plan: Plan, pixels: int, epochs: int, images: dict[str, int]) -> tuple[Study, Plan]:

@@ -14,7 +14,7 @@ from foveate.errors import UsageError
 _HEAD = 512  # bytes looked at
 _PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # the first bytes of Python's protocols 2 to 5
 _BEGINNINGS = {
-    b"\x89HDF": "is HDF5, as Keras writes it: its layers are not those of these networks",
+    b"\x89hdf": "is HDF5, as Keras writes it: its layers are not those of these networks",
     b"version https://git-lfs": "is a pointer of Git LFS, not the file itself: fetch it with `git lfs pull`",
     b"<!doctype html": "is a web page, not the file: download it again, by the address of the file itself",
     b"<html": "is a web page, not the file: download it again, by the address of the file itself",

@@ -21,6 +21,14 @@ _SMALL = 2**20  # bytes; a smaller file does no harm at any ratio
 _CHUNK = 2**20
 
 
+class DamagedZipError(FoveateError):
+    """A zip that is not whole."""
+
+    def __init__(self, archive: Path, error: Exception) -> None:
+        super().__init__(f"{archive} is not a whole zip: {error}. Download or pack it again.")
+        self.archive = archive
+
+
 def cache_folder() -> Path:
     """Where archives are unpacked: $FOVEATE_CACHE, else foveate in $XDG_CACHE_HOME, else ~/.cache/foveate."""
     if os.environ.get(CACHE):
@@ -75,7 +83,7 @@ def unpack(archive: Path, place: Path) -> None:
                 shutil.rmtree(unfinished, ignore_errors=True)
                 raise
     except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
-        raise FoveateError(f"{archive} is not a whole zip: {error}. Download or pack it again.") from error
+        raise DamagedZipError(archive, error) from error
 
 
 def _write(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
