@@ -106,13 +106,25 @@ def test_weights_are_needed_until_their_runs_are_begun(make_images: MakeImages, 
 
 def test_regions_are_needed_until_they_are_adopted(make_images: MakeImages, tmp_path: Path) -> None:
     images, table = make_images(a=10, b=10), tmp_path / "boxes.csv"
-    table.write_text("path,x1,y1,x2,y2\nb/0.png,2,2,9,9\n")
+    table.write_text("path,x0,y0,x1,y1\nb/0.png,2,2,9,9\n")
     study = study_of({"mri": images})
     (dataset,) = study.datasets.values()
     study = study.model_copy(update={"datasets": {"mri": dataset.model_copy(update={"regions": str(table)})}})
     folder = prepared(tmp_path / "out", study)
     table.unlink()
     assert go_on(folder) == []
+
+
+def test_masks_and_tables_are_needed_until_they_are_read(make_images: MakeImages, tmp_path: Path) -> None:
+    images, masks = make_images(a=10, b=10), tmp_path / "masks"
+    shutil.copytree(images / "b", masks / "b")
+    study = study_of({"mri": images})
+    (dataset,) = study.datasets.values()
+    study = study.model_copy(update={"datasets": {"mri": dataset.model_copy(update={"masks": str(masks)})}})
+    folder = prepared(tmp_path / "out", study)
+    assert go_on(folder) == []
+    shutil.rmtree(masks)
+    assert go_on(folder) == [f"not compared with what the study has read, which it goes on with: {masks} is not there"]
 
 
 def test_a_last_batch_of_one_is_refused_once_it_is_certain(make_images: MakeImages, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from foveate import runs
 from foveate.config import Study
 from foveate.config.dataset import PHANTOM
 from foveate.data import freshness
-from foveate.data.prepare import Sources, has_source, is_prepared, prepare, try_split
+from foveate.data.prepare import Sources, has_source, is_prepared, lies_here, prepare, try_split
 from foveate.data.run_audit import needs_audit, write_audit
 from foveate.data.sources import read_dataset
 from foveate.data.split import TRAIN
@@ -197,18 +197,28 @@ def prepare_data(folder: StudyFolder, progress: Progress) -> None:
 
 def _compare(folder: StudyFolder, sources: Sources, progress: Progress) -> None:
     """Refuse a source that has changed since it was read; say in one note which could not be compared."""
-    away = []
+    away: list[str] = []
     for subject in runs.subjects(folder.study):
-        source = folder.study.datasets[subject.dataset].source
-        if not is_prepared(folder, subject) or source == PHANTOM:
-            continue
-        if not has_source(folder, subject):
-            away.append(f"{source} is not there")
-        elif failed := freshness.refuse_changed(folder.data(subject), sources.of(subject)):
-            away.append(f"of {source} {failed}")
+        if is_prepared(folder, subject) and folder.study.datasets[subject.dataset].source != PHANTOM:
+            away += _not_compared(folder, subject, sources)
     if away:
         listed = "; ".join(dict.fromkeys(away))
         progress.note(f"not compared with what the study has read, which it goes on with: {listed}")
+
+
+def _not_compared(folder: StudyFolder, subject: Subject, sources: Sources) -> list[str]:
+    dataset = folder.study.datasets[subject.dataset]
+    if not has_source(folder, subject):
+        return [f"{dataset.source} is not there"]
+    try:
+        source = sources.of(subject)
+    except FoveateError:
+        beside = [Path(own) for own in (dataset.masks, dataset.table, dataset.label_table) if own]
+        if lacking := [f"{path} is not there" for path in beside if not lies_here(path)]:
+            return lacking
+        raise
+    failed = freshness.refuse_changed(folder.data(subject), source)
+    return [f"of {source.folder} {failed}"] if failed else []
 
 
 def train(folder: StudyFolder, device: torch.device, progress: Progress) -> None:
