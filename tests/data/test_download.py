@@ -4,6 +4,7 @@ tokens and other counts are told of. The live sources are not asked."""
 from __future__ import annotations
 
 import hashlib
+import http.client
 import http.server
 import inspect
 import io
@@ -236,7 +237,6 @@ def test_a_server_that_does_not_say_how_long(server: Server, tmp_path: Path) -> 
     assert download(f"{server.url}/x.bin", tmp_path / "x.bin").size == 10
 
 
-@pytest.mark.parametrize(("address", "reason"), [("", "the server says 404"), ("http://127.0.0.1:1", "refused")])
 def test_a_connection_that_breaks_without_a_length_is_no_file(tmp_path: Path) -> None:
     class Broken(io.BytesIO):
         status, headers = 200, http.client.HTTPMessage()
@@ -262,6 +262,7 @@ def test_a_damaged_zip_is_downloaded_anew(sources: Server, tmp_path: Path) -> No
     assert (tmp_path / "skin" / "manifest.csv").is_file()
 
 
+@pytest.mark.parametrize(("address", "reason"), [("", "the server says 404"), ("http://127.0.0.1:1", "refused")])
 def test_without_the_files_the_message_says_what_to_do(
     tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch, address: str, reason: str
 ) -> None:

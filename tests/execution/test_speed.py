@@ -10,6 +10,7 @@ import torch
 from foveate.config import Study, parse_study
 from foveate.execution import speed
 from foveate.execution.speed import measure
+from foveate.training import acceleration
 
 CPU = torch.device("cpu")
 
@@ -39,7 +40,7 @@ def test_a_busy_machine_changes_nothing_but_the_word_for_it(monkeypatch: pytest.
     monkeypatch.setattr(speed, "training_step", step)
     monkeypatch.setattr(time, "process_time", lambda: work["now"])
     monkeypatch.setattr(time, "perf_counter", lambda: 5 * work["now"])
-    monkeypatch.setattr(speed.acceleration, "default_threads", lambda: 1)
+    monkeypatch.setattr(acceleration, "default_threads", lambda: 1)
     found = measure(study("resnet18", "resnet18+se"), CPU, "float32", budget=1000)
     assert found.images_per_second == pytest.approx({"resnet18": 10, "resnet18+se": 10})  # 8 images in 0.8 s
     assert found.busy == pytest.approx(5)

@@ -97,12 +97,17 @@ def grey_of(source: Source, images: Sequence[SourceImage]) -> Grey:
     """The grey copy of each of these images, decoded anew when it is asked for."""
 
     def grey(row: int) -> NDArray[np.uint8]:
-        try:
-            return grey_copy(open_image(source, images[row]).pixels)
-        except UnreachableImageError as error:  # it was read a moment ago
-            refuse(source, {source.images.index(images[row]): error})
+        return grey_copy(decoded_anew(source, images[row]).pixels)
 
     return grey
+
+
+def decoded_anew(source: Source, image: SourceImage) -> Decoded:
+    """An image that could be read a moment ago. Raises FoveateError where it cannot be reached any more."""
+    try:
+        return open_image(source, image)
+    except UnreachableImageError as error:
+        refuse(source, {source.images.index(image): error})
 
 
 def _measure_all(source: Source, advance: Advance) -> Iterator[tuple[int, ImageFacts | str, str]]:

@@ -160,12 +160,19 @@ def _measured(source: Source) -> dict[str, Any]:
     digest, size = hashlib.sha256(), 0
     counts: dict[str, dict[str, int]] = {}
     for image in source.images:
-        data = (source.folder / image.path).read_bytes()
+        data = _bytes(source.folder / image.path)
         digest.update(f"{image.path}\0{hashlib.sha256(data).hexdigest()}\n".encode())
         size += len(data)
         labels = counts.setdefault(image.split, {})
         labels[image.label] = labels.get(image.label, 0) + 1
     return {"images": len(source.images), "bytes": size, "images_sha256": digest.hexdigest(), "counts": counts}
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise FoveateError(f"cannot read {file}: {error.strerror}. Start the same command again.") from error
 
 
 def _manifest(source: Source, to: Path) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
 from foveate import locks, runs
+from foveate.data.pixels import UnreachableImageError, fault
 from foveate.errors import FoveateError
 
 CACHE = "FOVEATE_CACHE"  # names the cache's folder; --cache sets it
@@ -68,7 +69,7 @@ def unpack(archive: Path, place: Path) -> None:
     bomb.
     """
     try:
-        with zipfile.ZipFile(archive) as opened:
+        with _opened(archive) as opened:
             members = _checked(archive, opened)
             unfinished = place.with_name(f"{place.name}.new")
             shutil.rmtree(unfinished, ignore_errors=True)  # of a process that was killed
@@ -99,7 +100,20 @@ def _read(opened: zipfile.ZipFile, member: IO[bytes]) -> bytes:
     try:
         return member.read(_CHUNK)
     except OSError as error:
-        raise _unreachable(Path(opened.filename or ""), error) from error
+        raise _fault(Path(opened.filename or ""), error) from error
+
+
+def _opened(archive: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(archive)
+    except OSError as error:
+        raise _fault(archive, error) from error
+
+
+def _fault(archive: Path, error: OSError) -> FoveateError:
+    """Damage only where it is no fault of disk, network or permissions."""
+    unreachable = isinstance(fault(error), UnreachableImageError)
+    return _unreachable(archive, error) if unreachable else DamagedZipError(archive, error)
 
 
 def _unreachable(archive: Path, error: OSError) -> FoveateError:
