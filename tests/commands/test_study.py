@@ -55,8 +55,10 @@ def test_nothing_that_fits_is_said_too(
     assert "no number of pixels and epochs brings this to an hour" in capsys.readouterr().err
 
 
-def within(study: Study, folder: Path, limit: str, **given: int) -> tuple[Study, Plan | None]:
-    return commands._within(study, Overrides(**given), StudyFolder(folder), "cpu", limit)
+def within(
+    study: Study, folder: Path, limit: str, pixels: int | None = None, epochs: int | None = None
+) -> tuple[Study, Plan | None]:
+    return commands._within(study, Overrides(pixels=pixels, epochs=epochs), StudyFolder(folder), "cpu", limit)
 
 
 @pytest.fixture

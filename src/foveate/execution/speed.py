@@ -13,7 +13,8 @@ from foveate.training import acceleration
 from foveate.training.loop import training_step
 
 BUDGET = 15.0  # seconds for all models; a step that has begun is ended
-_FEW, _SOME = 2, 8  # images a step: to compare models, and to time the first one
+_FEW, _SOME = 2, 4  # images a step: to compare models, and to time the first one
+_SMALLER = (160, 128, 100, 64)  # pixels at which models are compared where there is no time for their own
 _PARALLEL = 0.9  # n threads are n ** 0.9 times as fast as one: 1.9 for 2, 6.5 for 8
 
 
@@ -33,7 +34,8 @@ class _Step:
 
 
 def measure(study: Study, device: torch.device, precision: str, budget: float = BUDGET) -> Speed:
-    """Time a few steps of each model at the study's pixels, about `budget` seconds in all.
+    """Time a few steps of each model, about `budget` seconds in all: the first at the study's pixels, the others beside
+    it, at fewer pixels where that would take too long.
 
     On a CPU by the CPU time of one thread: threads that wait for each other on a busy machine burn time as well.
     """
@@ -42,22 +44,36 @@ def measure(study: Study, device: torch.device, precision: str, budget: float = 
     on_cpu = device.type == "cpu"
     torch.set_num_threads(1 if on_cpu else threads)
     try:
-        few = [_best(study, names[0], device, precision, _FEW)]
         first = _best(study, names[0], device, precision, _SOME if on_cpu else study.recipe.batch_size)
-        for name in names[1:]:
-            if time.perf_counter() - started > budget:
+        share = (budget - (time.perf_counter() - started)) / len(names)
+        small = _at(study, next((own for own in _SMALLER if _cost(study, first, own) < share), _SMALLER[-1]))
+        alike = study if len(names) == 1 or _cost(study, first, study.images.pixels) < share else small
+        few: list[_Step] = []
+        for name in names if len(names) > 1 else ():
+            if len(few) > 1 and time.perf_counter() - started > budget:
                 break
-            few.append(_best(study, name, device, precision, _FEW))
+            few.append(_best(alike, name, device, precision, _FEW))
     finally:
         torch.set_num_threads(threads)
     together = (study.threads or acceleration.default_threads()) ** _PARALLEL if on_cpu else 1.0
-    times = [own.work / few[0].work for own in few]  # of the first model's
-    times += [max(times)] * (len(names) - len(few))
+    times = [own.work / few[0].work for own in few] or [1.0]  # of the first model's
+    unmeasured = len(names) - len(times)
+    times += [max(times)] * unmeasured
     return Speed(
         {name: together / (first.work * longer) for name, longer in zip(names, times, strict=True)},
         first.wall / first.work,
-        len(names) - len(few),
+        unmeasured,
     )
+
+
+def _at(study: Study, pixels: int) -> Study:
+    smaller = min(pixels, study.images.pixels)
+    return study.model_copy(update={"images": study.images.model_copy(update={"pixels": smaller})})
+
+
+def _cost(study: Study, step: _Step, pixels: int) -> float:
+    """Seconds that comparing one more model takes."""
+    return 2 * _FEW * step.wall * (pixels / study.images.pixels) ** 2
 
 
 def _best(study: Study, model: str, device: torch.device, precision: str, batch: int) -> _Step:
