@@ -17,6 +17,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "foveate"
 LEVEL = {
     "errors": 0,
     "config": 1,
+    "locks": 1,
     "runs": 2,
     "data": 3,
     "attention": 4,

@@ -8,7 +8,7 @@ import pytest
 
 from foveate.attention import list_attention
 from foveate.errors import UsageError
-from foveate.overrides import Overrides, assemble
+from foveate.overrides import Overrides, assemble, hours_of
 
 
 def test_a_folder_alone_is_the_papers_models_split_honestly(tmp_path: Path) -> None:
@@ -74,3 +74,17 @@ def test_wrong_options(name: str | None, overrides: Overrides, message: str) -> 
         return
     with pytest.raises(UsageError, match=message):
         assemble(name, overrides)
+
+
+@pytest.mark.parametrize(
+    ("limit", "hours"),
+    [("1h", 1), ("30m", 0.5), ("90min", 1.5), ("2h30m", 2.5), ("2h 30min", 2.5), ("1.5h", 1.5), (" 1 H", 1)],
+)
+def test_time_limits(limit: str, hours: float) -> None:
+    assert hours_of(limit) == pytest.approx(hours)
+
+
+@pytest.mark.parametrize("limit", ["", "h", "1", "0h", "-1h", "1d", "1h30", "30s", "m30", "one hour"])
+def test_time_limits_that_are_none(limit: str) -> None:
+    with pytest.raises(UsageError, match="such as 1h, 30m, 90min or 2h30m"):
+        hours_of(limit)

@@ -33,6 +33,15 @@ class Overrides:
     skip_unreadable: bool = False
 
 
+def hours_of(limit: str) -> float:
+    """The hours that --time-limit gives: 1h, 30m, 90min, 2h30m. Raises UsageError."""
+    found = re.fullmatch(r"(?:(\d+(?:\.\d+)?) ?h)? ?(?:(\d+) ?m(?:in)?)?", limit.strip().lower())
+    hours = float(found[1] or 0) + float(found[2] or 0) / 60 if found else 0.0
+    if not hours:
+        raise UsageError(f"--time-limit {limit!r}: give hours and minutes, such as 1h, 30m, 90min or 2h30m.")
+    return hours
+
+
 def assemble(name: str | None, overrides: Overrides) -> Study:
     """A study from a preset's name, a YAML file, or a folder of images alone, with the overrides applied.
 

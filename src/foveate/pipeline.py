@@ -18,18 +18,21 @@ from foveate import runs
 from foveate.config import Study
 from foveate.config.dataset import PHANTOM
 from foveate.data import freshness
-from foveate.data.prepare import Sources, has_source, is_prepared, prepare, try_split
+from foveate.data.prepare import Sources, has_source, is_prepared, lies_here, prepare, try_split
 from foveate.data.run_audit import needs_audit, write_audit
 from foveate.data.sources import Tally, read_dataset, said, tally
+from foveate.data.split import TRAIN
 from foveate.errors import FoveateError, UsageError
 from foveate.evaluation.scores import TUNING
 from foveate.evaluation.study import TABLES, evaluate_study
-from foveate.execution import local, worker
-from foveate.execution.plan import decoded, work
+from foveate.execution import last_batch, local, worker
+from foveate.execution.duration import duration
+from foveate.execution.plan import decoded, passes_seconds, work
 from foveate.execution.wish import Shown, Wish
 from foveate.explanation.localisation import REGIONS, adopt, form_said, read_regions
-from foveate.models import model_of, read_weights
-from foveate.runs import Run, StudyFolder
+from foveate.models import model_of
+from foveate.models.weight_files import read_weights
+from foveate.runs import Run, StudyFolder, Subject
 from foveate.training import acceleration
 
 # What `explain` writes, each with -<variant> behind it for further methods
@@ -66,7 +69,7 @@ def run(study: Study, out: str | Path | None = None, device: str = "auto", progr
     """
     progress = progress or Silent()
     folder = StudyFolder(out or f"foveate-{study.name}")
-    check(study)
+    check(study, folder)
     where = acceleration.resolve_device(device)
     folder.refuse_foreign(study)
     with folder.lock():
@@ -104,8 +107,12 @@ def run_stage(name: str, folder: StudyFolder, device: str, progress: Progress) -
     return None
 
 
-def check(study: Study) -> None:
-    """Find what is wrong with a study before anything is written. Raises FoveateError or UsageError."""
+def check(study: Study, folder: StudyFolder | None = None) -> str:
+    """Find what is wrong with a study before anything is written. Raises FoveateError or UsageError.
+
+    Files are looked for where they are still needed: not those that the study in `folder` has read. Returns what may
+    be wrong once duplicates are found, or "".
+    """
     if not runs.subjects(study):
         example = " ".join(f"--data {name}=DIR" for name in study.datasets)
         raise UsageError(f"no images are given: name the folders of one or more data sets with {example}")
@@ -114,16 +121,35 @@ def check(study: Study) -> None:
             model_of(spec, study.images.pixels, study.images.channels)
         except UsageError as error:
             raise UsageError(f"model {name}: {error}") from error
-        if spec.weights:
+        if spec.weights and not _begun(study, name, folder):
             read_weights(spec.weights)
+    sizes: last_batch.Sizes = {}
     for name, dataset in study.datasets.items():
-        if dataset.source and dataset.source != PHANTOM:
-            source = read_dataset(dataset)
-            for subject in runs.subjects(study):
-                if subject.dataset == name:
-                    try_split(study, subject, source)
-        if dataset.regions:
+        own = [subject for subject in runs.subjects(study) if subject.dataset == name]
+        if dataset.source != PHANTOM:
+            sizes |= _try_splits(study, [one for one in own if not (folder and is_prepared(folder, one))])
+        if dataset.regions and not (folder and all((folder.data(one) / REGIONS).is_file() for one in own)):
             read_regions(Path(dataset.regions))
+    problem = last_batch.problem(study, sizes)
+    if problem and "clean" not in study.policies and not study.skip_unreadable:  # which may train on fewer images
+        raise FoveateError(f"{problem}.")
+    return problem
+
+
+def _try_splits(study: Study, unread: list[Subject]) -> last_batch.Sizes:
+    """The training images of each split of subjects of one data set, whose images are not read yet."""
+    if not unread:
+        return {}
+    dataset = study.datasets[unread[0].dataset]
+    source = read_dataset(dataset)
+    tried = {subject.name: try_split(study, subject, source) for subject in unread}
+    return {name: {parts.count(TRAIN) for parts in files.values()} for name, files in tried.items()}
+
+
+def _begun(study: Study, model: str, folder: StudyFolder | None) -> bool:
+    """Whether every run of a model is: its weights are trained or stand in its checkpoint."""
+    own = [run for run in runs.grid(study) if run.model == model]
+    return folder is not None and all(worker.is_begun(folder, run) for run in own)
 
 
 def resolve(study: Study, device: torch.device) -> Study:
@@ -139,9 +165,7 @@ def resolve(study: Study, device: torch.device) -> Study:
 def prepare_data(folder: StudyFolder, progress: Progress) -> None:
     """The data stage of every data set; those that were read before are compared with their source, if it is here."""
     subjects, sources = runs.subjects(folder.study), Sources(folder)
-    for subject in subjects:
-        if is_prepared(folder, subject) and has_source(folder, subject):
-            freshness.refuse_changed(folder.data(subject), sources.of(subject))
+    _compare(folder, sources, progress)
     pending = [(subject, sources.of(subject)) for subject in subjects if not is_prepared(folder, subject)]
     for name, dataset in folder.study.datasets.items():
         if not dataset.source:
@@ -174,10 +198,40 @@ def prepare_data(folder: StudyFolder, progress: Progress) -> None:
             write_audit(folder, unaudited, sources.of(unaudited[0]))
 
 
+def _compare(folder: StudyFolder, sources: Sources, progress: Progress) -> None:
+    """Refuse a source that has changed since it was read; say in one note which could not be compared."""
+    away: list[str] = []
+    for subject in runs.subjects(folder.study):
+        if is_prepared(folder, subject) and folder.study.datasets[subject.dataset].source != PHANTOM:
+            away += _not_compared(folder, subject, sources)
+    if away:
+        listed = "; ".join(dict.fromkeys(away))
+        progress.note(f"not compared with what the study has read, which it goes on with: {listed}")
+
+
+def _not_compared(folder: StudyFolder, subject: Subject, sources: Sources) -> list[str]:
+    dataset = folder.study.datasets[subject.dataset]
+    if not has_source(folder, subject):
+        return [f"{dataset.source} is not there"]
+    try:
+        source = sources.of(subject)
+    except FoveateError:
+        beside = [Path(own) for own in (dataset.masks, dataset.table, dataset.label_table) if own]
+        if lacking := [f"{path} is not there" for path in beside if not lies_here(path)]:
+            return lacking
+        raise
+    failed = freshness.refuse_changed(folder.data(subject), source)
+    return [f"of {source.folder} {failed}"] if failed else []
+
+
 def train(folder: StudyFolder, device: torch.device, progress: Progress) -> None:
     """Train every run that is not trained yet, and evaluate it right after. Raises Interrupted."""
     _require_data(folder)
     pending = [run for run in runs.grid(folder.study) if not worker.is_trained(folder, run)]
+    if pending and (
+        problem := last_batch.problem(folder.study, last_batch.sizes_of(folder, runs.subjects(folder.study)))
+    ):
+        raise FoveateError(f"{problem} ({folder.path / 'study.yaml'}), and start again.")
     whole = work(folder, {})
     progress.start(whole.total, whole.done)
     local.carry_out(folder, pending, device, progress.advance, progress.announce)
@@ -227,12 +281,13 @@ def explain_more(folder: StudyFolder, wish: Wish, device: torch.device, progress
         if variant:
             explaining.score(folder, variant)
         explaining.draw(folder, wish.shown, variant)
-    for images_tested, what, measure in (
-        (wish.faithfulness, "measuring faithfulness", explaining.measure_faithfulness),
-        (wish.sanity, "giving layers random weights", explaining.measure_sanity),
+    for images_tested, what, passes, measure in (
+        (wish.faithfulness, "measuring faithfulness", explaining.FAITHFULNESS_PASSES, explaining.measure_faithfulness),
+        (wish.sanity, "giving layers random weights", explaining.SANITY_PASSES, explaining.measure_sanity),
     ):
         if images_tested:
-            progress.announce(what)
+            about = duration(passes_seconds(folder, evaluated, images_tested, passes))
+            progress.announce(f"{what}: {images_tested} images by {len(evaluated)} runs, about {about}")
             progress.start(images_tested * len(evaluated), 0)
             measure(folder, evaluated, device, images_tested, progress.advance)
     if wish.attention:

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import filelock
 
-from foveate import config
+from foveate import config, locks
 from foveate.config import Study
 from foveate.errors import FoveateError, UsageError
 
@@ -105,19 +105,17 @@ class StudyFolder:
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Keep a second process out of this folder while this one works; a killed process leaves it free."""
-        with disk_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.path / ".lock")
-            try:
-                lock.acquire(blocking=False)
-            except filelock.Timeout as error:
-                raise FoveateError(f"another foveate process is at work in {self.path}: let it end first.") from error
-        try:
+        with contextlib.ExitStack() as lock:
+            with disk_errors(self.path):
+                self.path.mkdir(parents=True, exist_ok=True)
+                try:
+                    lock.enter_context(locks.held(self.path / ".lock", "--out", wait=False))
+                except filelock.Timeout as error:
+                    at_work = f"another foveate process is at work in {self.path}: let it end first."
+                    raise FoveateError(at_work) from error
             for left_over in self.path.rglob(f".*{_UNFINISHED}"):  # of a process that was killed while it wrote
                 left_over.unlink(missing_ok=True)
             yield
-        finally:
-            lock.release()
 
     def refuse_foreign(self, study: Study) -> None:
         """Raises UsageError where the folder holds another study or somebody's files.
@@ -217,7 +215,9 @@ def read_json(path: Path) -> Any:
     """The content of a JSON file. Raises FoveateError that names the file."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise FoveateError(f"cannot read {path}: {error.strerror}. Once it can be, start the same command.") from error
+    except ValueError as error:
         raise FoveateError(f"cannot read {path}: {error}. Remove it and start again to have it made anew.") from error
 
 

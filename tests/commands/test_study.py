@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from foveate.commands import study as commands
 from foveate.config import Study, parse_study
+from foveate.errors import UsageError
 from foveate.execution import plan as planning
+from foveate.execution import speed
 from foveate.execution.plan import Plan
+from foveate.execution.speed import Speed
+from foveate.overrides import Overrides
+from foveate.runs import StudyFolder
 
 
 @pytest.fixture
@@ -17,6 +24,7 @@ def study() -> Study:
 
 
 def planned(monkeypatch: pytest.MonkeyPatch, hours: float) -> None:
+    monkeypatch.setattr(speed, "measure", lambda *_: Speed({"resnet18": 1, "resnet18+se": 1}))
     monkeypatch.setattr(planning, "make_plan", lambda *_: Plan(6, 480_600, hours * 3600))
 
 
@@ -47,8 +55,59 @@ def test_nothing_that_fits_is_said_too(
     assert "no number of pixels and epochs brings this to an hour" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(59, "59 seconds"), (90, "2 minutes"), (3600, "60 minutes"), (7200, "2.0 hours")]
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert commands._duration(seconds) == text
+def within(
+    study: Study, folder: Path, limit: str, pixels: int | None = None, epochs: int | None = None
+) -> tuple[Study, Plan | None]:
+    return commands._within(study, Overrides(pixels=pixels, epochs=epochs), StudyFolder(folder), "cpu", limit)
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "measure", lambda *_: Speed({"resnet18": 40, "resnet18+se": 40}))
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_time_limit_takes_the_pixels_and_epochs_that_fit(study: Study, tmp_path: Path) -> None:
+    own, plan = within(study, tmp_path, "1h")
+    assert own.images.pixels == 224
+    assert plan is not None
+    assert 3300 < plan.seconds < 3700
+    assert own.epochs("p") == own.recipe.epochs < 100
+    own, plan = within(study, tmp_path, "20m")
+    assert own.images.pixels < 224
+    assert plan is not None
+    assert plan.seconds < 1300
+    assert "--time-limit 20m: " in commands._chosen(own, plan, "20m")
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_time_limit_keeps_what_is_given(study: Study, tmp_path: Path) -> None:
+    pixels = study.model_copy(update={"images": study.images.model_copy(update={"pixels": 96})})
+    assert within(pixels, tmp_path, "1h", pixels=96)[0].images.pixels == 96
+    assert within(study, tmp_path, "1h", epochs=100)[0].epochs("p") == 100
+    with pytest.raises(UsageError, match="6 runs do not fit. They need .* at the least with 100 epochs: give"):
+        within(study, tmp_path, "1m", epochs=100)
+    with pytest.raises(UsageError, match="They need 3 minutes here at the least: give"):
+        within(study, tmp_path, "1m")
+
+
+def test_a_time_limit_goes_on_with_what_was_chosen(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speed, "measure", None)  # nothing is measured
+    update = {"images": study.images.model_copy(update={"pixels": 100})}
+    there = study.model_copy(update={**update, "recipe": study.recipe.model_copy(update={"epochs": 17})})
+    StudyFolder(tmp_path).create(there)
+    own, plan = within(study, tmp_path, "1h")
+    assert (own.images.pixels, own.epochs("p"), plan) == (100, 17, None)
+    assert commands._chosen(own, plan, "1h") == "--time-limit 1h: 100 pixels and 17 epochs, as in the study's folder"
+    assert own == there
+
+
+def test_a_busy_machine_is_said_to_be_one(study: Study) -> None:
+    plan = Plan(6, 480_600, 3600, Speed({}, busy=3.25, unmeasured=2))
+    text = commands._plan_text(study, plan, "cpu")
+    assert "with nothing else to do" in text
+    assert "while they are, about 3.2 times as long" in text
+    assert "2 models were not timed" in text
+    assert "times as long" not in commands._plan_text(study, Plan(6, 480_600, 3600, Speed({}, busy=1.2)), "cpu")

@@ -4,6 +4,7 @@ tokens and other counts are told of. The live sources are not asked."""
 from __future__ import annotations
 
 import hashlib
+import http.client
 import http.server
 import inspect
 import io
@@ -234,6 +235,31 @@ def test_a_part_that_was_whole(server: Server, tmp_path: Path) -> None:
 def test_a_server_that_does_not_say_how_long(server: Server, tmp_path: Path) -> None:
     server.files["x.bin"], server.length = b"some bytes", False
     assert download(f"{server.url}/x.bin", tmp_path / "x.bin").size == 10
+
+
+def test_a_connection_that_breaks_without_a_length_is_no_file(tmp_path: Path) -> None:
+    class Broken(io.BytesIO):
+        status, headers = 200, http.client.HTTPMessage()
+
+        def read(self, size: int | None = -1) -> bytes:
+            raise http.client.IncompleteRead(b"half")
+
+    file = tmp_path / "file"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("urllib.request.urlopen", lambda *_, **__: Broken())
+        with pytest.raises(DownloadError, match="the connection ended after 4 bytes"):
+            download("http://x/file", file)
+    assert not file.exists()
+
+
+def test_a_damaged_zip_is_downloaded_anew(sources: Server, tmp_path: Path) -> None:
+    path = f"{CARDS['skin'].kaggle}.zip"
+    whole, sources.files[path] = sources.files[path], b"<html>log in first</html>"
+    with pytest.raises(FoveateError, match="was removed: the same command downloads it anew"):
+        fetch("skin", tmp_path / "skin")
+    sources.files[path] = whole
+    fetch("skin", tmp_path / "skin")
+    assert (tmp_path / "skin" / "manifest.csv").is_file()
 
 
 @pytest.mark.parametrize(("address", "reason"), [("", "the server says 404"), ("http://127.0.0.1:1", "refused")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 from PIL import Image
 
 from foveate import runs
+from foveate.data import freshness
 from foveate.data.freshness import refuse_changed
+from foveate.data.pixels import UnreachableImageError
 from foveate.data.prepare import source_of
 from foveate.errors import FoveateError
 from foveate.runs import StudyFolder
@@ -23,9 +26,9 @@ def folder(make_images: MakeImages, tmp_path: Path) -> StudyFolder:
     return prepared(tmp_path / "out", study_of(make_images(a=10, b=10)))
 
 
-def again(folder: StudyFolder) -> None:
+def again(folder: StudyFolder) -> str:
     subject = runs.subjects(folder.study)[0]
-    refuse_changed(folder.data(subject), source_of(folder, subject))
+    return refuse_changed(folder.data(subject), source_of(folder, subject))
 
 
 def images(folder: StudyFolder) -> Path:
@@ -58,7 +61,7 @@ def test_what_is_added_removed_or_changed_is_named(folder: StudyFolder) -> None:
     lost = place / "b" / "3.png"
     data = lost.read_bytes()
     lost.unlink()
-    with pytest.raises(FoveateError, match=r"b/3.png was removed since\. Put it back"):
+    with pytest.raises(FoveateError, match=r"b/3.png was removed since\. Put it back, or the drive"):
         again(folder)
     lost.write_bytes(data)
     with Image.open(lost) as picture:
@@ -68,3 +71,35 @@ def test_what_is_added_removed_or_changed_is_named(folder: StudyFolder) -> None:
         again(folder)
     lost.write_bytes(data)
     again(folder)
+
+
+def test_what_a_disk_fails_to_give_was_not_changed(folder: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert again(folder) == ""
+    subject = runs.subjects(folder.study)[0]
+    source, real = source_of(folder, subject), Path.stat
+
+    def stat(path: Path, **keywords: bool) -> os.stat_result:
+        if str(path).endswith("b/3.png"):
+            raise OSError(errno.EIO, "Input/output error")
+        return real(path, **keywords)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", stat)
+        said = refuse_changed(folder.data(subject), source)
+    assert said == (
+        "1 of 20 files could not be compared, the first is b/3.png, which cannot be read (Input/output error)"
+    )
+    assert again(folder) == ""
+
+
+def test_a_touched_file_that_cannot_be_read_was_not_changed(
+    folder: StudyFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise UnreachableImageError(OSError(errno.ETIMEDOUT, "Connection timed out"))
+
+    os.utime(images(folder) / "a/1.png", (1, 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(freshness, "open_path", away)
+        assert "a/1.png, which cannot be read (Connection timed out)" in again(folder)
+    assert again(folder) == ""

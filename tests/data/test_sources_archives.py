@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -262,3 +263,24 @@ def test_the_papers_pneumonia_as_medmnist(shared: Path) -> None:
     source = read_source(shared / "originals" / "cxr" / "pneumoniamnist_28.npz")
     assert source.labels == {"0": 1583, "1": 1583}
     assert open_image(source, source.images[-1]).pixels.shape == (28, 28)
+
+
+@pytest.mark.parametrize("where", ["opened", "read"])
+def test_a_disk_that_fails_is_no_damage_and_no_failed_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("a/1.png", b"x" * 100)
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        if where == "opened":
+            patch.setattr(zipfile, "ZipFile", fail)
+        else:
+            patch.setattr(zipfile.ZipExtFile, "read", fail)
+        with pytest.raises(FoveateError, match=r"cannot read .*a\.zip: Input/output error\. Once it can be"):
+            archives.unpacked(archive)
+    assert (archives.unpacked(archive) / "a" / "1.png").read_bytes() == b"x" * 100

@@ -12,13 +12,14 @@ from foveate import runs
 from foveate.config import Study, parse_study
 from foveate.data.prepare import prepare, source_of
 from foveate.execution import plan as planning
-from foveate.execution.plan import Plan, fitting, make_plan
+from foveate.execution.plan import Plan, fitting, make_plan, shortened
+from foveate.execution.speed import Speed
 from foveate.models import create_model
 from foveate.runs import StudyFolder, grid, subjects
 from foveate.training.checkpoint import Position, save
 from tests.conftest import MakeImages
 
-CPU = torch.device("cpu")
+EVEN = Speed({"resnet18": 100, "resnet18+se": 100})
 
 
 def study(**more: Any) -> Study:
@@ -36,11 +37,8 @@ def study(**more: Any) -> Study:
     )
 
 
-def test_counts_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        planning, "images_per_second", lambda study, model, *rest: {"resnet18": 100, "resnet18+se": 50}[model]
-    )
-    plan = make_plan(study(), {"a": 100, "b": 200}, CPU, "float32")
+def test_counts_by_hand() -> None:
+    plan = make_plan(study(), {"a": 100, "b": 200}, Speed({"resnet18": 100, "resnet18+se": 50}))
     assert plan.runs == 2 * 2 * 3
     # a: 80 x 10 + 20; b: 160 x 50 + 40; times two models and three repeats
     assert plan.images == (820 + 8040) * 6
@@ -48,10 +46,9 @@ def test_counts_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert plan.seconds == pytest.approx((820 + 8040) * 3 * (1 / 100 + 1 / 50))
 
 
-def test_policies_multiply(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "images_per_second", lambda *_: 100.0)
-    one = make_plan(study(), {"a": 100}, CPU, "float32")
-    two = make_plan(study(policies="paper,clean"), {"a": 100}, CPU, "float32")
+def test_policies_multiply() -> None:
+    one = make_plan(study(), {"a": 100}, EVEN)
+    two = make_plan(study(policies="paper,clean"), {"a": 100}, EVEN)
     assert (two.runs, two.images) == (2 * one.runs, 2 * one.images)
     assert two.seconds == pytest.approx(2 * one.seconds)
 
@@ -72,10 +69,52 @@ def test_what_fits_replaces_the_data_sets_own_epochs() -> None:
     assert fitting(both, {"a": 100, "b": 100}, Plan(1, 1, seconds=2 * 3600), 1) == (64, 15)
 
 
-def test_speed_is_measured() -> None:
-    small = study(models={"resnet18": {}, "resnet18+botnet": {}}, images={"pixels": 40})
-    for name in small.models:  # BoTNet is made for one size of image
-        assert planning.images_per_second(small, name, CPU, "float32") > 1
+def test_what_is_given_is_kept() -> None:
+    at_224 = study(recipe={"epochs": 100}, datasets={"a": {"source": "x"}})
+    images, plan = {"a": 1000}, Plan(1, 1, seconds=5 * 3600)
+    assert fitting(at_224, images, plan, 1, epochs_given=True) == (64, 100)  # 12.25/1.25 times as fast
+    assert fitting(at_224, images, plan, 0.3, epochs_given=True) is None
+    assert fitting(at_224, images, plan, 1, pixels_given=True) == (224, 20)
+    assert fitting(at_224, images, plan, 0.7, pixels_given=True) is None  # 14 epochs
+    assert fitting(at_224, images, plan, 6, pixels_given=True, epochs_given=True) == (224, 100)
+    assert fitting(at_224, images, plan, 4.9, pixels_given=True, epochs_given=True) is None
+
+
+def test_the_least_time() -> None:
+    at_224 = study(recipe={"epochs": 100}, datasets={"a": {"source": "x"}})
+    images, plan = {"a": 1000}, Plan(1, 1, seconds=3600)
+    for given in ((False, False), (True, False), (False, True), (True, True)):
+        least = planning.least_seconds(at_224, images, plan, *given) / 3600
+        assert fitting(at_224, images, plan, least * 1.001, *given) is not None
+        assert fitting(at_224, images, plan, least * 0.999, *given) is None
+
+
+def test_pixels_of_ones_own_come_first() -> None:
+    at_200 = study(images={"pixels": 200}, recipe={"epochs": 100}, datasets={"a": {"source": "x"}})
+    assert fitting(at_200, {"a": 1000}, Plan(1, 1, seconds=3600), 1) == (200, 100)
+    assert fitting(at_200, {"a": 1000}, Plan(1, 1, seconds=10 * 3600), 1) == (128, 19)
+
+
+def test_a_shortened_study_takes_the_time_that_it_was_shortened_to() -> None:
+    images = {"a": 100, "b": 200}
+    plan = make_plan(study(), images, EVEN)
+    own, shorter = shortened(study(), plan, 100, 20, images)
+    assert (own.images.pixels, own.epochs("a"), own.epochs("b")) == (100, 20, 20)
+    # 80 x 20 + 20 and 160 x 20 + 40, 5.0176 / 1.25 times as fast
+    assert shorter.seconds == pytest.approx(((1620 + 3240) / 100) * 6 * 1.25 / 5.0176)
+    assert shorter.images == (1620 + 3240) * 6
+
+
+def test_passes_by_the_time_of_training(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    folder.create(study(datasets={"a": {"source": "x"}}, repeats=1))
+    split = folder.data(subjects(folder.study)[0]) / "split.csv"
+    runs.write_text(split, "case,part\n1,train\n2,train\n3,validation\n")
+    both = grid(folder.study)
+    for run in both:
+        runs.write_json(folder.run(run) / "run.json", {"seconds": 60, "epochs": 10, "split": "split.csv"})
+    # 60 s for 20 images forward and backward: 1 s for one forward; 2 runs, 5 images, 4 passes
+    assert planning.passes_seconds(folder, both, 5, 4) == pytest.approx(40)
 
 
 def test_work_that_is_left(make_images: MakeImages, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from torch import nn
 
 from foveate.attention.base import Attention
 from foveate.errors import UsageError
-from foveate.models import create_model, load_weights, read_weights
+from foveate.models import create_model, load_weights
+from foveate.models.weight_files import read_weights
 
 
 def torchvision_keys() -> set[str]:

@@ -79,6 +79,13 @@ def run(
             metavar="DIR", help="Where zips are unpacked and decoded pixels kept [default: ~/.cache/foveate]."
         ),
     ] = None,
+    time_limit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Such as 1h, 30m or 2h30m: take the pixels and epochs with which this machine needs no longer.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan and the time it takes; do nothing.")
     ] = False,
@@ -105,7 +112,7 @@ def run(
         precision=precision,
         skip_unreadable=skip_unreadable,
     )
-    commands.run(study, overrides, out, device, dry_run, quiet)
+    commands.run(study, overrides, out, device, dry_run, quiet, time_limit)
 
 
 @app.command()

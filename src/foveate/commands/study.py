@@ -15,19 +15,28 @@ from foveate.attention import list_attention
 from foveate.config import Study, presets
 from foveate.config.dataset import PHANTOM
 from foveate.errors import UsageError
-from foveate.overrides import Overrides, assemble
+from foveate.execution.duration import duration
+from foveate.overrides import Overrides, assemble, hours_of
 from foveate.runs import StudyFolder
 
 if TYPE_CHECKING:
     from foveate.execution.plan import Plan
 
 _LONG = 1.0  # hours on a CPU beyond which a plan is shown before it starts
+_BUSY = 1.3  # times the CPU time that a step takes; what the system itself does stays below
 _FINE = 97  # pixels from which on a ResNet's last feature map is 4 x 4
+_MODEL_SECONDS = 7  # that `models` takes for a model of 224 pixels on two cores
 _WORTH_MEASURING = 30_000  # images passed through a network; fewer take minutes
 
 
 def run(
-    study_name: str | None, overrides: Overrides, out: Path | None, device: str, dry_run: bool, quiet: bool
+    study_name: str | None,
+    overrides: Overrides,
+    out: Path | None,
+    device: str,
+    dry_run: bool,
+    quiet: bool,
+    time_limit: str | None = None,
 ) -> None:
     """`foveate run`."""
     with console.errors_for_people():
@@ -41,13 +50,21 @@ def run(
         folder = StudyFolder(out or f"foveate-{study.name}")
         from foveate import pipeline
 
-        pipeline.check(study)
+        perhaps = pipeline.check(study, folder)
+        plan = None
+        if time_limit is not None:
+            study, plan = _within(study, overrides, folder, device, time_limit)
+            if not quiet:
+                console.err.print(_chosen(study, plan, time_limit), markup=False)
         if dry_run:
-            console.out.print(_plan_text(study, _plan(study, device), device), markup=False)
+            text = _plan_text(study, plan or _plan(study, device, folder), device, folder)
+            console.out.print(text, markup=False)
+            if perhaps:
+                console.out.print(f"unless duplicates are left out: {perhaps}.", markup=False)
             return
         folder.refuse_foreign(study)
-        if not quiet and not (folder.path / "results.csv").is_file():
-            _warn_if_long(study, device)
+        if not quiet and time_limit is None and not (folder.path / "results.csv").is_file():
+            _warn_if_long(study, device, folder)
     with console.errors_for_people(f"foveate run {folder.path}"), console.bar(quiet) as progress:
         page = pipeline.run(study, folder.path, device, progress)
     if not quiet:
@@ -142,14 +159,20 @@ def models(names: str, pixels: int, timed: bool, device: str) -> None:
     with console.errors_for_people():
         if pixels < 33:
             raise UsageError(f"--pixels must be at least 33, not {pixels}.")
-        from foveate.models.profile import profile
+        from foveate.models.profile import ROUNDS, profile
         from foveate.training import acceleration
 
         every = ["resnet18", *(f"resnet18+{attention}" for attention in list_attention())]
         chosen = every if names == "all" else [name.strip() for name in names.split(",") if name.strip()]
         if not chosen:
             raise UsageError("--models names no model.")
-        rows = profile(chosen, pixels, timed, acceleration.resolve_device(device))
+        where = acceleration.resolve_device(device)
+        with console.bar(quiet=False) as progress:
+            minutes = max(1, round(len(chosen) * _MODEL_SECONDS * (pixels / 224) ** 2 / 60))
+            about = f", about {minutes} min; --no-time leaves the step times out" if timed else ""
+            progress.announce(f"measuring {len(chosen)} models at {pixels} pixels{about}")
+            progress.start(len(chosen) + timed * (1 + ROUNDS), 0)
+            rows = profile(chosen, pixels, timed, where, lambda: progress.advance(1))
     table = Table("model", box=None, pad_edge=False)
     for title in ("parameters", "added", "GFLOPs", "activations", "gain", *(["step"] if timed else [])):
         table.add_column(title, justify="right")
@@ -175,6 +198,7 @@ def export(run_folder: Path, to: str, out: Path | None) -> None:
             raise UsageError(f"there is no format {to!r} to export to: known is onnx.")
         from foveate.models.export import export_onnx
 
+        console.err.print("exporting to ONNX and running the file beside torch: about a minute", markup=False)
         file = export_onnx(run_folder, out or run_folder / "model.onnx")
     console.out.print(f"exported: {file}", markup=False)
 
@@ -199,32 +223,91 @@ def _refuse_full(folder: Path | None) -> None:
             raise UsageError(f"{folder} exists and is not empty: give a new folder.")
 
 
-def _plan(study: Study, device: str) -> Plan:
+def _within(
+    study: Study, overrides: Overrides, folder: StudyFolder, device: str, time_limit: str
+) -> tuple[Study, Plan | None]:
+    """The study with the pixels and epochs that fit into the time; those of the study in the folder, if it is there.
+
+    Raises UsageError where none fit.
+    """
+    from foveate.execution.plan import fitting, least_seconds, shortened
+
+    hours = hours_of(time_limit)
+    if (folder.path / "study.yaml").is_file():
+        return _as_in(study, folder.study, overrides), None
+    counts, plan = _image_counts(study, folder), _plan(study, device, folder)
+    given = (overrides.pixels is not None, overrides.epochs is not None)
+    fit = fitting(study, counts, plan, hours, *given)
+    if fit is None:
+        least = duration(least_seconds(study, counts, plan, *given))
+        raise UsageError(
+            f"--time-limit {time_limit}: {plan.runs} runs do not fit. They need {least} here at the least"
+            f"{_given(overrides)}: give more time, fewer --models or --repeats, or use a GPU."
+        )
+    return shortened(study, plan, *fit, counts)
+
+
+def _given(overrides: Overrides) -> str:
+    given = {"pixels": overrides.pixels, "epochs": overrides.epochs}
+    words = [f"{number} {what}" for what, number in given.items() if number is not None]
+    return f" with {' and '.join(words)}" if words else ""
+
+
+def _as_in(study: Study, there: Study, overrides: Overrides) -> Study:
+    """The study with the pixels and epochs that one in its folder has, but for those that are given."""
+    update: dict[str, object] = {}
+    if overrides.pixels is None:
+        update["images"] = study.images.model_copy(update={"pixels": there.images.pixels})
+    if overrides.epochs is None:
+        update["recipe"] = study.recipe.model_copy(update={"epochs": there.recipe.epochs})
+        own = {name: dataset.epochs for name, dataset in there.datasets.items()}
+        update["datasets"] = {
+            name: dataset.model_copy(update={"epochs": own.get(name)}) for name, dataset in study.datasets.items()
+        }
+    return study.model_copy(update=update)
+
+
+def _chosen(study: Study, plan: Plan | None, time_limit: str) -> str:
+    epochs = " or ".join(str(number) for number in sorted({study.epochs(name) for name in study.datasets}))
+    what = f"--time-limit {time_limit}: {study.images.pixels} pixels and {epochs} epochs"
+    return f"{what}, as in the study's folder" if plan is None else f"{what}, about {duration(plan.seconds)}"
+
+
+def _plan(study: Study, device: str, folder: StudyFolder | None = None) -> Plan:
+    from foveate.execution import speed
     from foveate.execution.plan import make_plan
     from foveate.training import acceleration
 
     where = acceleration.resolve_device(device)
-    return make_plan(study, _image_counts(study), where, acceleration.resolve_precision(study.precision, where))
+    measured = speed.measure(study, where, acceleration.resolve_precision(study.precision, where))
+    return make_plan(study, _image_counts(study, folder), measured)
 
 
-def _image_counts(study: Study) -> dict[str, int]:
-    """Images of each data set that has a source."""
+def _image_counts(study: Study, folder: StudyFolder | None = None) -> dict[str, int]:
+    """Images of each data set that has a source; of one that the study in the folder has read, those that it keeps."""
+    from foveate.data.prepare import is_prepared, pack_of
     from foveate.data.sources import read_dataset
 
-    return {
-        name: dataset.phantom_images if dataset.source == PHANTOM else len(read_dataset(dataset).images)
-        for name, dataset in study.datasets.items()
-        if dataset.source
-    }
+    read = [subject for subject in runs.subjects(study) if folder and is_prepared(folder, subject)]
+    counts = {own.dataset: len(pack_of(folder, own).index.cases) for own in read if folder}
+    for name, dataset in study.datasets.items():
+        if dataset.source and name not in counts:
+            phantom = dataset.source == PHANTOM
+            counts[name] = dataset.phantom_images if phantom else len(read_dataset(dataset).images)
+    return counts
 
 
-def _class_lines(study: Study) -> list[str]:
+def _class_lines(study: Study, folder: StudyFolder | None = None) -> list[str]:
     """Which labels would count as disease, where the study does not say."""
     from foveate.data.classes import chosen_by, classes_of
+    from foveate.data.prepare import is_prepared
     from foveate.data.sources import read_dataset
 
     lines = []
+    read = {own.dataset for own in runs.subjects(study) if folder and is_prepared(folder, own)}
     for name, dataset in study.datasets.items():
+        if name in read:
+            continue  # it is decided
         if dataset.source and dataset.source != PHANTOM and not dataset.positive:
             labels = sorted({image.label for image in read_dataset(dataset).images})
             classes, positives = classes_of(labels, (), dataset.each_class, dataset.source)
@@ -235,40 +318,46 @@ def _class_lines(study: Study) -> list[str]:
     return lines
 
 
-def _file_lines(study: Study) -> list[str]:
+def _file_lines(study: Study, folder: StudyFolder | None) -> list[str]:
     """What becomes of every file of the data sets, and what is odd about them."""
+    from foveate.data.prepare import is_prepared
     from foveate.data.sources import read_dataset, said, tally
 
     lines = []
+    read = {own.dataset for own in runs.subjects(study) if folder and is_prepared(folder, own)}
     for name, dataset in study.datasets.items():
-        if dataset.source and dataset.source != PHANTOM:
+        if name not in read and dataset.source and dataset.source != PHANTOM:
             source = read_dataset(dataset)
             lines += [f"{name}: {sentence}" for sentence in (said(tally(source), source), *source.warnings)]
     return lines
 
 
-def _plan_text(study: Study, plan: Plan, device: str) -> str:
+def _plan_text(study: Study, plan: Plan, device: str, folder: StudyFolder | None = None) -> str:
     from foveate.execution.plan import fitting
     from foveate.training import acceleration
 
     where = acceleration.resolve_device(device)
-    counts = ", ".join(f"{name} ({count:,} images)" for name, count in _image_counts(study).items())
+    images = _image_counts(study, folder)
+    counts = ", ".join(f"{name} ({count:,} images)" for name, count in images.items())
     lines = [
         f"study {study.name}: {counts}",
         f"{plan.runs} runs = {len(study.models)} models x {study.repeats} repeats"
-        f" x {len(_image_counts(study))} data sets"
-        + (f" x {len(study.policies)} policies" if len(study.policies) > 1 else ""),
+        f" x {len(images)} data sets" + (f" x {len(study.policies)} policies" if len(study.policies) > 1 else ""),
         f"{plan.images:,} images through a network of {study.images.pixels} pixels; "
-        f"about {_duration(plan.seconds)} on {acceleration.hardware(where)}, as busy as it is now",
+        f"about {duration(plan.seconds)} on {acceleration.hardware(where)} with nothing else to do",
     ]
-    lines += [*_file_lines(study), *_class_lines(study)]
+    if plan.speed.busy > _BUSY:
+        lines.append(f"other programs are at work here: while they are, about {plan.speed.busy:.1f} times as long.")
+    if plan.speed.unmeasured:
+        lines.append(f"{plan.speed.unmeasured} models were not timed, and taken to be as slow as the slowest that was.")
+    lines += [*_file_lines(study, folder), *_class_lines(study, folder)]
     if study.images.pixels < _FINE:
         lines.append(f"below {_FINE} pixels the heat-maps are smaller than 4 x 4 before they are enlarged.")
     left_out = [name for name, dataset in study.datasets.items() if not dataset.source]
     if left_out:
         lines.append(f"left out, no folder given: {', '.join(left_out)}")
     if where.type == "cpu" and plan.hours > _LONG:
-        fit = fitting(study, _image_counts(study), plan, _LONG)
+        fit = fitting(study, images, plan, _LONG)
         if fit:
             coarse = f" (below {_FINE} pixels: heat-maps smaller than 4 x 4)" if fit[0] < _FINE else ""
             lines.append(f"to be done in an hour here: --pixels {fit[0]} --epochs {fit[1]}{coarse}")
@@ -277,22 +366,14 @@ def _plan_text(study: Study, plan: Plan, device: str) -> str:
     return "\n".join(lines)
 
 
-def _warn_if_long(study: Study, device: str) -> None:
+def _warn_if_long(study: Study, device: str, folder: StudyFolder | None = None) -> None:
     from foveate.training import acceleration
 
     where = acceleration.resolve_device(device)
     epochs = {name: study.epochs(name) for name in study.datasets}
-    passes = sum(count * epochs[name] for name, count in _image_counts(study).items())
+    passes = sum(count * epochs[name] for name, count in _image_counts(study, folder).items())
     if where.type != "cpu" or passes * len(study.models) * study.repeats * len(study.policies) < _WORTH_MEASURING:
         return
-    plan = _plan(study, device)
+    plan = _plan(study, device, folder)
     if plan.hours > _LONG:
-        console.err.print(_plan_text(study, plan, device), markup=False)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} seconds"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} minutes"
-    return f"{seconds / 3600:.1f} hours"
+        console.err.print(_plan_text(study, plan, device, folder), markup=False)

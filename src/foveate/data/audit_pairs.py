@@ -13,11 +13,10 @@ from PIL import Image
 
 from foveate.data.audit_words import PARTS
 from foveate.data.duplicates import difference
-from foveate.data.examine import Audit
+from foveate.data.examine import Audit, decoded_anew
 from foveate.data.findings import Findings
 from foveate.data.image_facts import grey_copy
 from foveate.data.pixels import quiet_pillow
-from foveate.data.sources import open_image
 
 MOST = 60  # pairs on the page
 _SIDE = 200  # pixels of the longer side of a picture
@@ -81,7 +80,7 @@ def picture_pairs(audit: Audit) -> list[Pair]:
     found = audit.found
 
     def one(rows: tuple[int, int]) -> Pair:
-        decoded = [open_image(audit.source, found.images[row]) for row in rows]
+        decoded = [decoded_anew(audit.source, found.images[row]) for row in rows]
         how = "identical pixels"
         if _near(found, rows):
             mean, correlation = difference(*(grey_copy(own.pixels) for own in decoded))

@@ -7,7 +7,7 @@ from pathlib import Path
 from foveate.data.dicom import decode_dicom
 from foveate.data.dicom_file import is_dicom
 from foveate.data.nifti import decode_slice
-from foveate.data.pixels import Decoded
+from foveate.data.pixels import Decoded, fault
 from foveate.data.raster import decode_raster
 
 PILLOW = frozenset([".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm", ".ppm"])
@@ -36,8 +36,16 @@ def decode(path: Path, frame: int | None = None, least: int = ENOUGH) -> Decoded
     (0..4095 counts as 12 bits), EXIF orientation is applied, RGB with three equal channels becomes grey. A JPEG is
     decoded at a half, a quarter or an eighth of its size, as small as leaves both sides `least` pixels. How DICOM
     becomes 8 bits stands in `foveate.data.dicom`; of a NIfTI volume the pictures are its axial slices, from the feet
-    up (`foveate.data.nifti`). Raises UnreadableImageError that says why.
+    up (`foveate.data.nifti`). Raises UnreadableImageError that says why, and UnreachableImageError where that is no
+    fault of the file.
     """
+    try:
+        return _decode(path, frame, least)
+    except (OSError, MemoryError) as error:
+        raise fault(error) from None
+
+
+def _decode(path: Path, frame: int | None, least: int) -> Decoded:
     kind = extension(path)
     if kind in NIFTI:
         return decode_slice(path, frame)

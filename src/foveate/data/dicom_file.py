@@ -8,7 +8,6 @@ the elements themselves show how they are written.
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import logging
 import re
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ParamSpec, TypeVar
 
 from foveate.data.dicom_elements import WANTED
-from foveate.data.pixels import UnreachableImageError, UnreadableImageError
+from foveate.data.pixels import UnreachableImageError, UnreadableImageError, fault
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -38,7 +37,6 @@ _FIRST = {
     8: {0x00: b"UL", 0x05: b"CS", 0x08: b"CS", 0x12: b"DA", 0x13: b"TM", 0x14: b"UI", 0x16: b"UI", 0x18: b"UI"},
 }
 _TEXT = re.compile(rb"[A-Z0-9_ .\\]+\0?")  # what is written in CS, DA, TM and UI
-_DAMAGE = (None, errno.EINVAL)  # pydicom's own, and the place before a file's beginning that a damaged length asks for
 
 
 @dataclass(frozen=True)
@@ -107,12 +105,8 @@ def _reason(error: Exception) -> UnreadableImageError:
     if isinstance(error, UnreachableImageError):
         return error
     if isinstance(error, UnreadableImageError):
-        return UnreadableImageError(str(error))
-    if isinstance(error, MemoryError):
-        return UnreachableImageError(OSError(errno.ENOMEM, "not enough memory"))
-    if isinstance(error, OSError) and error.errno not in _DAMAGE:
-        return UnreachableImageError(OSError(error.errno, error.strerror))
-    return UnreadableImageError("is damaged or cut off")
+        return UnreadableImageError(str(error))  # without the errors that led to it
+    return fault(error, "is damaged or cut off")
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import os
 import urllib.error
@@ -10,7 +9,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from foveate import __version__, runs
 from foveate.data.sources.archives import sha256
@@ -82,22 +81,27 @@ def _receive(url: str, part: Path, seen: Path, advance: Advance) -> None:
             file = part.open("ab" if goes_on else "wb")
         with file:
             advance(there, total)
-            while chunk := _chunk(response):
-                with runs.disk_errors(part):
-                    file.write(chunk)
-                there += len(chunk)
-                advance(there, total)
+            broken = not _append(response, file, part, lambda size: advance(there + size, total))
             with runs.disk_errors(part):
                 file.flush()
                 os.fsync(file.fileno())
     size = part.stat().st_size
-    if total and size != total:
-        raise DownloadError(f"{url}: the connection ended after {size:,} of {total:,} bytes")
+    if broken or (total and size != total):
+        of = f" of {total:,}" if total else ""
+        raise DownloadError(f"{url}: the connection ended after {size:,}{of} bytes")
 
 
-def _chunk(response: Any) -> bytes:
-    """The next bytes; what came before the connection broke is kept."""
-    data = b""
-    with contextlib.suppress(http.client.IncompleteRead):
-        data = response.read(_CHUNK)
-    return data
+def _append(response: Any, file: IO[bytes], part: Path, advance: Callable[[int], None]) -> bool:
+    """Write what comes, as long as it comes; whether it came to its end. Before a broken connection all is kept."""
+    received = 0
+    try:
+        while chunk := response.read(_CHUNK):
+            with runs.disk_errors(part):
+                file.write(chunk)
+            received += len(chunk)
+            advance(received)
+    except http.client.IncompleteRead as error:
+        with runs.disk_errors(part):
+            file.write(error.partial)
+        return False
+    return True

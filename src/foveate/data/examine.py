@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from foveate.data import lesion_masks
 from foveate.data.classes import two_classes
+from foveate.data.contents import refuse
 from foveate.data.duplicates import Grey
 from foveate.data.findings import Findings, inspect
 from foveate.data.image_facts import ImageFacts, facts_of, grey_copy
-from foveate.data.pixels import Decoded, UnreadableImageError, quiet_pillow
+from foveate.data.pixels import Decoded, UnreachableImageError, UnreadableImageError, fault, quiet_pillow
 from foveate.data.shortcuts import with_size
 from foveate.data.sources import Source, SourceImage, Tally, file_of, open_image, tally
 from foveate.data.sources.source import printable
@@ -61,7 +62,8 @@ def audit_folder(source: Source, positive: Sequence[str] = (), advance: Advance 
     """Decode, measure and inspect all images of a source; those that cannot be read are listed.
 
     `advance` is called with the number of images decoded. With `positive` labels the shortcuts are set against the two
-    classes instead of the labels. Raises FoveateError where no image can be read, UsageError for unknown labels.
+    classes instead of the labels. Raises FoveateError where no image can be read, and where
+    disk or network fail, which says nothing of an image; UsageError for unknown labels.
     """
     classes = two_classes(list(source.labels), positive, str(source.folder)) if positive else {}
     class_of = {label: name for name, labels in classes.items() for label in labels}
@@ -101,9 +103,17 @@ def grey_of(source: Source, images: Sequence[SourceImage]) -> Grey:
     """The grey copy of each of these images, decoded anew when it is asked for."""
 
     def grey(row: int) -> NDArray[np.uint8]:
-        return grey_copy(open_image(source, images[row]).pixels)
+        return grey_copy(decoded_anew(source, images[row]).pixels)
 
     return grey
+
+
+def decoded_anew(source: Source, image: SourceImage) -> Decoded:
+    """An image that could be read a moment ago. Raises FoveateError where it cannot be reached any more."""
+    try:
+        return open_image(source, image)
+    except UnreachableImageError as error:
+        refuse(source, {source.images.index(image): error})
 
 
 def _measure_all(source: Source, advance: Advance) -> Iterator[tuple[int, ImageFacts | str, str]]:
@@ -113,15 +123,22 @@ def _measure_all(source: Source, advance: Advance) -> Iterator[tuple[int, ImageF
         image = source.images[row]
         try:
             decoded = open_image(source, image)
-            return row, facts_of(file_of(source, image), decoded), _mask_fault(image, decoded) if image.mask else ""
+            return row, _facts(file_of(source, image), decoded), _mask_fault(image, decoded) if image.mask else ""
         except UnreadableImageError as error:
+            if isinstance(error, UnreachableImageError) and error.may_pass:  # that is no finding on the image
+                refuse(source, {row: error})
             return row, str(error), ""
-        except OSError as error:
-            return row, f"cannot be read ({error.strerror or error})", ""
 
     for chunk in in_threads(one, range(len(source.images))):
         yield from chunk
         advance(len(chunk))
+
+
+def _facts(file: Path, decoded: Decoded) -> ImageFacts:
+    try:
+        return facts_of(file, decoded)
+    except OSError as error:
+        raise fault(error) from None
 
 
 def _mask_fault(image: SourceImage, decoded: Decoded) -> str:
@@ -129,6 +146,8 @@ def _mask_fault(image: SourceImage, decoded: Decoded) -> str:
     try:
         pixels = lesion_masks.read_mask(Path(image.mask), (decoded.height, decoded.width))
     except UnreadableImageError as error:
+        if isinstance(error, UnreachableImageError) and error.may_pass:
+            raise
         return str(error)
     if not pixels.any():
         return "empty"

@@ -21,7 +21,7 @@ import pandas as pd
 from foveate import runs
 from foveate.data.cards import CARDS, Card
 from foveate.data.download import Advance, DownloadError, download
-from foveate.data.sources.archives import unpack
+from foveate.data.sources.archives import DamagedZipError, unpack
 from foveate.data.sources.folders import only_folder
 from foveate.data.sources.rules import from_rules
 from foveate.data.sources.source import Source, first_three
@@ -87,14 +87,20 @@ def _refuse_foreign(card: Card, to: Path) -> None:
 def _bring(card: Card, to: Path, advance: Advance) -> list[dict[str, Any]]:
     """Download and unpack to images.new; the record of each download."""
     by_hand = to / "downloads" / f"{card.name}.zip"
-    base = os.environ.get(BASE, "").rstrip("/")
+    base, given = os.environ.get(BASE, "").rstrip("/"), by_hand.is_file()
     try:
-        if card.kaggle and not base and not by_hand.is_file():
+        if card.kaggle and not base and not given:
             return _from_kaggle(card.kaggle, to)
         downloads = [download(url, file, advance) for url, file in _addresses(card, to, by_hand, base).items()]
     except DownloadError as error:
         raise FoveateError(_by_hand(card, by_hand, str(error))) from error
-    _unpack(to / "downloads", to / "images.new")
+    try:
+        _unpack(to / "downloads", to / "images.new")
+    except DamagedZipError as error:
+        if given or not error.archive.is_relative_to(to / "downloads"):
+            raise
+        error.archive.unlink(missing_ok=True)  # as it is, it would be found there for ever
+        raise FoveateError(f"{error} It was removed: the same command downloads it anew.") from error
     return [asdict(one) for one in downloads]
 
 
@@ -154,12 +160,19 @@ def _measured(source: Source) -> dict[str, Any]:
     digest, size = hashlib.sha256(), 0
     counts: dict[str, dict[str, int]] = {}
     for image in source.images:
-        data = (source.folder / image.path).read_bytes()
+        data = _bytes(source.folder / image.path)
         digest.update(f"{image.path}\0{hashlib.sha256(data).hexdigest()}\n".encode())
         size += len(data)
         labels = counts.setdefault(image.split, {})
         labels[image.label] = labels.get(image.label, 0) + 1
     return {"images": len(source.images), "bytes": size, "images_sha256": digest.hexdigest(), "counts": counts}
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise FoveateError(f"cannot read {file}: {error.strerror}. Start the same command again.") from error
 
 
 def _manifest(source: Source, to: Path) -> pd.DataFrame:

@@ -31,7 +31,7 @@ from foveate.data.pixels import (
     UnreadableImageError,
     check_size,
     choose_frame,
-    unreadable,
+    fault,
 )
 
 T = TypeVar("T")
@@ -139,7 +139,7 @@ def _with_image(path: Path, work: Callable[[Any, Any], T]) -> T:
     except UnreadableImageError as error:
         failure = error
     except Exception as error:  # noqa: BLE001 - nobody can list what a damaged header raises
-        failure = unreadable(error, _reason(error))
+        failure = fault(error, _reason(error))
     raise failure
 
 

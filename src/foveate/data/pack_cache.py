@@ -9,24 +9,24 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate import runs
+from foveate import locks, runs
 from foveate.config import Images
-from foveate.data import freshness, lesion_masks
+from foveate.data import contents, freshness, lesion_masks
+from foveate.data.contents import Reached
 from foveate.data.decoders import ENOUGH
 from foveate.data.fit import square
 from foveate.data.image_facts import ImageFacts, facts_of
 from foveate.data.npy import GrowingArray
-from foveate.data.pixels import Decoded, UnreadableImageError, as_channels
+from foveate.data.pixels import Decoded, UnreachableImageError, UnreadableImageError, as_channels, fault
 from foveate.data.sources import Source, SourceImage, file_of, open_image
 from foveate.data.sources.archives import cache_folder
 from foveate.data.threads import in_threads
@@ -34,7 +34,7 @@ from foveate.errors import FoveateError
 
 Advance = Callable[[int], None]
 PIXELS, MASKS, ENTRIES = "pixels.npy", "masks.npy", "images.jsonl"
-_VERSION = 3  # of what decoding does: another one, other packs
+_VERSION = 4  # of what decoding does: another one, other packs
 _LIBRARIES = ("pillow", "numpy", "pydicom", "pylibjpeg-openjpeg", "pyjpegls", "nibabel")  # whose versions may, too
 _UNFINISHED = ".new"
 _KEPT = 30 * 24 * 3600  # seconds; a pack that no study on this disk has, and none asked for that long, is removed
@@ -51,6 +51,7 @@ class Packed:
     empty_masks: list[int]  # rows of pixels.npy
     grey_masks: list[int]  # those of more than black and white, rows of pixels.npy
     unreadable: list[tuple[int, str]]  # where in the source, and why
+    away: Mapping[int, str] = field(default_factory=dict)  # those of them that the cache knows nothing of
 
     @cached_property
     def lesions(self) -> NDArray[np.bool_]:
@@ -64,6 +65,9 @@ class Packed:
 
     def place(self, name: str, target: Path) -> None:
         """Put a file of the cache into a study: the very file where both are on one disk, else a copy."""
+        if name == ENTRIES and self.away:  # the study alone says what was left out for no fault of the file
+            runs.write_text(target, "".join(self._lines()))
+            return
         with runs.disk_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -73,57 +77,61 @@ class Packed:
                 with runs.writing(target, "wb") as file, (self.folder / name).open("rb") as kept:
                     shutil.copyfileobj(kept, file)
 
+    def _lines(self) -> Iterator[str]:
+        """The journal with a line for each image that was left out."""
+        kept = iter((self.folder / ENTRIES).read_text(encoding="utf-8").splitlines(keepends=True))
+        for row in range(len(self.rows) + len(self.unreadable)):
+            yield json.dumps({"unreadable": self.away[row]}) + "\n" if row in self.away else next(kept)
 
-def packed(source: Source, settings: Images, advance: Advance = lambda count: None) -> Packed:
+    def among(self, rows: Sequence[int], away: Mapping[int, str]) -> Packed:
+        """The same where the images that were packed stand at these rows of a source, and others were left out."""
+        unreadable = [(rows[row], reason) for row, reason in self.unreadable]
+        return replace(
+            self, rows=[rows[row] for row in self.rows], unreadable=sorted([*unreadable, *away.items()]), away=away
+        )
+
+
+def packed(
+    source: Source, settings: Images, advance: Advance = lambda count: None, skip_unreadable: bool = False
+) -> Packed:
     """Decode, measure and make square all images of a source, or find them done: the same files are decoded once.
 
     `advance` is called with the number of images done. Of several processes one decodes and the others wait. What was
-    decoded before an interruption or a kill is kept. Raises FoveateError where the cache cannot be written, and where a
-    file is changed meanwhile.
+    decoded before an interruption or a kill is kept. What cannot be read for no fault of the file (disk, network,
+    memory, permissions) is never kept as unreadable: raises FoveateError that lists it or, with `skip_unreadable` and
+    where permission or the file is missing, leaves it out of this pack alone. Raises FoveateError where the cache
+    cannot be written, and where a file is changed meanwhile.
     """
     states = freshness.listing(source)
-    contents = _contents(source)
-    place = cache_folder() / "packs" / _key(source, settings, contents)
+    reached = contents.reach(source, skip_unreadable)
+    place = cache_folder() / "packs" / _key(reached.source, settings, reached.hashes)
     with runs.disk_errors(place):
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with filelock.FileLock(f"{place}.lock"):
+        with locks.held(place.with_name(f"{place.name}.lock"), "--cache"):
             if place.is_dir():
-                advance(len(source.images))
+                advance(len(reached.rows))
             else:
                 _forget(place.parent)
-                unfinished = _build(place, source, settings, contents, advance)
+                unfinished = _build(place, reached, settings, advance)
                 if freshness.listing(source) != states:  # what was decoded may not be what was hashed
                     shutil.rmtree(unfinished)
                     raise FoveateError(f"a file in {source.folder} was changed while it was read: start again.")
                 unfinished.replace(place)
             os.utime(place)
-    return read(place)
+    if reached.away:
+        advance(len(reached.away))
+    return read(place).among(reached.rows, reached.away)
 
 
-def _contents(source: Source) -> dict[Path, str]:
-    """The SHA-256 of every file that holds an image or a mask; of one that cannot be read, why not."""
-    paths = {file_of(source, image) for image in source.images}
-    paths |= {Path(image.mask) for image in source.images if image.mask}
-
-    def one(path: Path) -> str:
-        try:
-            return runs.file_hash(path)
-        except OSError as error:
-            return f"unreadable: {error.strerror}"
-
-    ordered = sorted(paths)
-    return dict(zip(ordered, itertools.chain.from_iterable(in_threads(one, ordered)), strict=True))
-
-
-def _key(source: Source, settings: Images, contents: dict[Path, str]) -> str:
+def _key(source: Source, settings: Images, hashes: Mapping[Path, str]) -> str:
     """The name of a pack: it changes with the content of a file, with their order, and with how they are decoded."""
     versions = [_version(name) for name in _LIBRARIES]
     digest = hashlib.sha256(repr((_VERSION, versions, settings.pixels, settings.fit, settings.channels)).encode())
     for image in source.images:
         file = file_of(source, image)
         member = image.path.removeprefix(file.relative_to(source.folder).as_posix())  # of several pictures in a file
-        mask = contents[Path(image.mask)] if image.mask else ""
-        digest.update(f"\n{contents[file]} {member} {mask}".encode())
+        mask = hashes[Path(image.mask)] if image.mask else ""
+        digest.update(f"\n{hashes[file]} {member} {mask}".encode())
     return digest.hexdigest()[:32]
 
 
@@ -134,8 +142,11 @@ def _version(library: str) -> str:
         return ""
 
 
-def _build(place: Path, source: Source, settings: Images, contents: dict[Path, str], advance: Advance) -> Path:
-    """Decode what is not decoded yet; the folder. After each chunk its journal says what the arrays hold."""
+def _build(place: Path, reached: Reached, settings: Images, advance: Advance) -> Path:
+    """Decode what is not decoded yet; the folder. After each chunk its journal says what the arrays hold.
+
+    Raises FoveateError at the first image that cannot be reached; those before it are kept.
+    """
     unfinished = place.with_name(place.name + _UNFINISHED)
     entries = _whole_entries(unfinished)
     if not entries:
@@ -149,7 +160,9 @@ def _build(place: Path, source: Source, settings: Images, contents: dict[Path, s
         GrowingArray(unfinished / MASKS, (side, side), np.bool_, done[MASKS]) as masks,
         (unfinished / ENTRIES).open("a", encoding="utf-8") as journal,
     ):
-        for chunk in _decoded(source, settings, contents, len(entries)):
+        number = len(entries)
+        for whole_chunk in _decoded(reached, settings, number):
+            chunk = list(itertools.takewhile(lambda own: own.away is None, whole_chunk))
             if settings.channels == 3 and pixels.shape[-1] == 1 and any(own.colour for own in chunk):
                 pixels.widen(3)  # grey until the first colour image: a third of the bytes
             for own in chunk:
@@ -162,6 +175,10 @@ def _build(place: Path, source: Source, settings: Images, contents: dict[Path, s
             journal.writelines(json.dumps(own.entry) + "\n" for own in chunk)
             journal.flush()
             advance(len(chunk))
+            away = {row: own.away for row, own in enumerate(whole_chunk, number) if own.away is not None}
+            if away:
+                contents.refuse(reached.source, away)
+            number += len(chunk)
         os.fsync(journal.fileno())
     return unfinished
 
@@ -191,28 +208,36 @@ class _Decoded:
     entry: dict[str, Any]  # its line in the journal
     pixels: NDArray[np.uint8] | None = None  # (side, side[, 3]); None where it cannot be read
     mask: NDArray[np.bool_] | None = None
+    away: UnreachableImageError | None = None  # why it cannot be read now, though it may be whole
 
     @property
     def colour(self) -> bool:
         return self.pixels is not None and self.pixels.ndim == 3
 
 
-def _decoded(source: Source, settings: Images, contents: dict[Path, str], start: int) -> Iterator[list[_Decoded]]:
+def _decoded(reached: Reached, settings: Images, start: int) -> Iterator[list[_Decoded]]:
     """The images from the number `start` on, in the order of the source, in chunks."""
+    source = reached.source
 
     def one(image: SourceImage) -> _Decoded:
+        try:
+            return whole(image)
+        except UnreachableImageError as error:
+            return _Decoded({}, away=error)
+        except UnreadableImageError as error:
+            return _Decoded({"unreadable": str(error)})
+
+    def whole(image: SourceImage) -> _Decoded:
         file = file_of(source, image)
         try:
             decoded = open_image(source, image)
             pixels = _mask_of(image, decoded) if image.mask else None
-            entry: dict[str, Any] = {"facts": vars(facts_of(file, decoded, contents[file]))}
+            entry: dict[str, Any] = {"facts": vars(facts_of(file, decoded, reached.hashes[file]))}
             if decoded.is_reduced and settings.pixels > ENOUGH:
                 decoded = open_image(source, image, settings.pixels)
-        except UnreadableImageError as error:
-            return _Decoded({"unreadable": str(error)})
-        except OSError as error:
-            return _Decoded({"unreadable": f"cannot be read ({error.strerror or error})"})
-        small = square(decoded.pixels, settings.pixels, settings.fit)
+            small = square(decoded.pixels, settings.pixels, settings.fit)
+        except (OSError, MemoryError) as error:
+            raise fault(error) from None
         if pixels is None:
             return _Decoded(entry, small)
         mask = lesion_masks.squared(pixels, settings.pixels, settings.fit)
@@ -224,6 +249,9 @@ def _decoded(source: Source, settings: Images, contents: dict[Path, str], start:
 def _mask_of(image: SourceImage, decoded: Decoded) -> NDArray[np.uint8]:
     try:
         return lesion_masks.read_mask(Path(image.mask), (decoded.height, decoded.width))
+    except UnreachableImageError as error:
+        error.args = (f"its mask {error}",)
+        raise
     except UnreadableImageError as error:
         raise UnreadableImageError(f"its mask {error}") from None
 

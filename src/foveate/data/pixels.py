@@ -16,7 +16,6 @@ from PIL import Image
 SMALLEST = 16  # pixels a side; below that there is nothing to classify
 LARGEST = 100_000_000  # pixels an image; decoding takes 3 bytes each
 AS_STORED = "0..255 as stored"
-_BY_THE_FILE = (errno.EINVAL, errno.EOVERFLOW)  # what seeking where a damaged header points to fails with
 
 
 class UnreadableImageError(Exception):
@@ -24,18 +23,35 @@ class UnreadableImageError(Exception):
 
 
 class UnreachableImageError(UnreadableImageError):
-    """The file is not at fault: disk, network or permissions are. What is read later may be whole."""
+    """The file is not at fault: disk, network, memory or permissions are. What is read later may be whole.
+
+    `may_pass`: not so where nothing gets better by waiting, without permission or where there is no such file.
+    """
 
     def __init__(self, error: OSError) -> None:
         super().__init__(f"cannot be read ({error.strerror or error})")
+        self.may_pass = may_pass(error)
 
 
-def unreadable(error: Exception, otherwise: str = "") -> UnreadableImageError:
-    """What a decoder failed with, as one of the two errors above: the machine's fault where the system says so.
+# What stays as it is until somebody changes permissions, links or names; disks, networks and memory come back.
+_LASTING = (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
+# A decoder's own error has none; the others ask for a place that a damaged header made up.
+_ASKED_BY_DAMAGE = (None, errno.EINVAL, errno.EOVERFLOW)
 
-    `otherwise` is said of the file where it is at fault; by default that it is damaged, with the decoder's own words.
+
+def may_pass(error: OSError) -> bool:
+    """Whether trying again later may help, with nothing changed: disk or network failed."""
+    return error.errno not in (*_LASTING, *_ASKED_BY_DAMAGE)
+
+
+def fault(error: Exception, otherwise: str = "") -> UnreadableImageError:
+    """What an error says of the file that was read: UnreachableImageError where the file is not at fault.
+
+    `otherwise` is said of the file where it is; by default that it is damaged, in the decoder's own words.
     """
-    if isinstance(error, OSError) and error.errno is not None and error.errno not in _BY_THE_FILE:
+    if isinstance(error, MemoryError):
+        return UnreachableImageError(OSError(errno.ENOMEM, "not enough memory"))
+    if isinstance(error, OSError) and error.errno not in _ASKED_BY_DAMAGE:
         return UnreachableImageError(error)
     return UnreadableImageError(otherwise or f"is damaged ({str(error) or type(error).__name__})")
 

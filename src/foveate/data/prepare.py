@@ -27,8 +27,8 @@ from foveate.data.pack_cache import ENTRIES, MASKS, PIXELS, Advance, Packed, pac
 from foveate.data.phantom import write_phantom
 from foveate.data.pixels import quiet_pillow
 from foveate.data.sources import Source, SourceImage, read_dataset
-from foveate.data.sources.volumes import remedy
 from foveate.data.sources.source import printable
+from foveate.data.sources.volumes import remedy
 from foveate.errors import FoveateError
 from foveate.runs import StudyFolder, Subject
 
@@ -61,7 +61,15 @@ def is_prepared(folder: StudyFolder, subject: Subject) -> bool:
 def has_source(folder: StudyFolder, subject: Subject) -> bool:
     """Whether the images lie where the study says: on another machine they may not, and are not needed any more."""
     source = folder.study.datasets[subject.dataset].source
-    return source is not None and source != PHANTOM and Path(source).exists()
+    return source is not None and source != PHANTOM and lies_here(Path(source))
+
+
+def lies_here(place: Path) -> bool:
+    """Whether there is something at a place: an empty folder is where a drive would be."""
+    try:
+        return place.is_file() or any(place.iterdir())
+    except OSError:
+        return False
 
 
 def can_be_read(folder: StudyFolder, subject: Subject) -> bool:
@@ -112,7 +120,7 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
     study, place = folder.study, folder.data(subject)
     dataset = study.datasets[subject.dataset]
     files = freshness.listing(source)
-    packs = packed(source, study.images, advance)
+    packs = packed(source, study.images, advance, study.skip_unreadable)
     _require(source, packs, study.skip_unreadable)
     images = [source.images[row] for row in packs.rows]
 
@@ -216,13 +224,16 @@ def _as_csv(manifest: pd.DataFrame) -> str:
     return manifest.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC) if "\r" in text else text
 
 
-def try_split(study: Study, subject: Subject, source: Source) -> None:
-    """Split images that are not decoded yet, as if no picture stood there twice: FoveateError where that cannot be."""
+def try_split(study: Study, subject: Subject, source: Source) -> dict[str, list[str]]:
+    """Split images that are not decoded yet, as if no picture stood there twice: split file -> a part for each image.
+
+    Raises FoveateError where that cannot be.
+    """
     labels = [image.label for image in source.images]
     dataset = study.datasets[subject.dataset]
     classes, _ = classes_of(labels, dataset.positive, dataset.each_class, str(source.folder))
     class_of = {label: name for name, own in classes.items() for label in own}
-    _split_all(study, subject, source.images, class_of, Duplicates([], []), Twins([], [], []))
+    return _split_all(study, subject, source.images, class_of, Duplicates([], []), Twins([], [], []))
 
 
 def _split_all(

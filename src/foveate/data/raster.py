@@ -15,8 +15,8 @@ from foveate.data.pixels import (
     UnreadableImageError,
     check_size,
     choose_frame,
+    fault,
     too_large,
-    unreadable,
     without_equal_channels,
 )
 from foveate.data.whole import check_whole
@@ -34,7 +34,7 @@ def decode_raster(path: Path, frame: int | None, least: int) -> Decoded:
     except Image.DecompressionBombError:
         raise UnreadableImageError(too_large("too many")) from None
     except Exception as error:  # noqa: BLE001 - nobody can list what a damaged header raises
-        raise unreadable(error) from None
+        raise fault(error) from None
 
 
 def _decode(path: Path, frame: int | None, least: int) -> Decoded:

@@ -22,7 +22,7 @@ from foveate.data.pixels import (
     UnreadableImageError,
     check_size,
     choose_frame,
-    unreadable,
+    fault,
     without_equal_channels,
 )
 
@@ -90,7 +90,7 @@ def decode_tiff(path: Path, frame: int | None) -> Decoded:
     except UnreadableImageError:
         raise
     except Exception as error:  # noqa: BLE001 - nobody can list what a damaged header raises
-        raise unreadable(error, _COMPRESSED if "imagecodecs" in str(error) else "") from None
+        raise fault(error, _COMPRESSED if "imagecodecs" in str(error) else "") from None
     pixels = orientation.upright(pixels, orientation.known(turn))
     return Decoded(without_equal_channels(pixels), pixels.shape[1], pixels.shape[0], mode, "TIFF", said)
 

@@ -23,6 +23,9 @@ from foveate.explanation.sanity import sanity_of_study
 from foveate.models import load_model
 from foveate.runs import Run, StudyFolder
 
+# Forward passes of an image: 3 orders with 20 steps of two curves and 8 images of ROAD; and 10 layers in two modes, of
+# which on the whole less than half is run again.
+FAITHFULNESS_PASSES, SANITY_PASSES = 3 * (2 * 20 + 8), 8
 Advance = Callable[[int], None]
 _NAMES = ["dataset", "policy", "model", "metric"]
 _TESTED = ["mean", "sd_between_runs", "delta", "delta_low", "delta_high", "p", "p_holm", "method"]

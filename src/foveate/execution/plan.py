@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
-import torch
-
+from foveate import runs
 from foveate.config import Study
 from foveate.data.prepare import pack_of, split_file
 from foveate.data.split import TRAIN, VALIDATION
 from foveate.execution import worker
-from foveate.models import model_of
+from foveate.execution.speed import Speed
 from foveate.runs import Run, StudyFolder, Subject, grid, subjects
 from foveate.training import checkpoint
-from foveate.training.loop import training_step
 
+_PIXELS = (224, 160, 128, 100, 64)  # that a study is brought down to
+_EPOCHS = 15  # that are kept, or as many as the study has
 _FORWARD = 1 / 3  # cost of a forward pass, as a share of forward and backward
 _DECODING = 0.1  # cost of decoding an image, likewise; only the progress bar depends on it
 
@@ -66,22 +66,32 @@ def images_left(folder: StudyFolder, run: Run) -> int:
     return images_of_run(folder, run) - done
 
 
+def passes_seconds(folder: StudyFolder, evaluated: Sequence[Run], images: int, passes: float) -> float:
+    """Roughly how long forward passes of `images` images take in each run, by the time that its training took."""
+    total = 0.0
+    for run in evaluated:
+        record = runs.read_json(folder.run(run) / "run.json")
+        trained = record["epochs"] * len(worker.cases_by_part(folder.data(run.subject) / record["split"])[TRAIN])
+        total += (record["seconds"] or 0) / trained * _FORWARD * images * passes
+    return total
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a study will do."""
 
     runs: int
     images: int  # passed through a network in all
-    seconds: float  # estimated, on this machine
+    seconds: float  # estimated, on this machine with nothing else to do
+    speed: Speed = field(default_factory=Speed)  # by which
 
     @property
     def hours(self) -> float:
         return self.seconds / 3600
 
 
-def make_plan(study: Study, images: dict[str, int], device: torch.device, precision: str) -> Plan:
-    """Estimate a study from the number of images of each data set (by name), timing a few steps of each model."""
-    speed = {name: images_per_second(study, name, device, precision) for name in study.models}
+def make_plan(study: Study, images: dict[str, int], speed: Speed) -> Plan:
+    """Estimate a study from the number of images of each data set (by name) and the speed of each model."""
     total, seconds = 0.0, 0.0
     for name, count in images.items():
         training = count * (1 - study.validation_fraction) * study.epochs(name)
@@ -89,41 +99,68 @@ def make_plan(study: Study, images: dict[str, int], device: torch.device, precis
         passes = (training + count * study.validation_fraction) * study.repeats * len(study.policies)
         total += passes * len(study.models)
         cost = (training + (watching + 3 * count * study.validation_fraction) * _FORWARD) * study.repeats
-        seconds += sum(cost / speed[model] for model in study.models) * len(study.policies)
-    return Plan(len(images) * len(study.policies) * study.repeats * len(study.models), round(total), seconds)
+        seconds += sum(cost / speed.images_per_second[model] for model in study.models) * len(study.policies)
+    return Plan(len(images) * len(study.policies) * study.repeats * len(study.models), round(total), seconds, speed)
 
 
-def images_per_second(study: Study, model: str, device: torch.device, precision: str) -> float:
-    """Training speed of a model at the study's pixels and batch size: the better of two short measurements."""
-    pixels = study.images.pixels
-    network = model_of(study.models[model], pixels, study.images.channels).on(device)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.0)
-    batch = study.recipe.batch_size if device.type != "cpu" else min(16, study.recipe.batch_size)
-    images = torch.zeros(batch, pixels, pixels, study.images.channels, device=device).permute(0, 3, 1, 2)
-    labels = torch.zeros(batch, dtype=torch.long, device=device)
-    best = 0.0
-    for _ in range(3):  # the first one warms up
-        started = time.perf_counter()
-        float(training_step(network, optimizer, images, labels, precision))  # float() waits for the device
-        best = max(best, batch / (time.perf_counter() - started))
-    return best
-
-
-def fitting(study: Study, images: dict[str, int], plan: Plan, hours: float) -> tuple[int, int] | None:
+def fitting(
+    study: Study,
+    images: dict[str, int],
+    plan: Plan,
+    hours: float,
+    pixels_given: bool = False,
+    epochs_given: bool = False,
+) -> tuple[int, int] | None:
     """The largest pixels, and with them the most epochs, that bring a plan below `hours`; None if none do.
 
-    At least 15 epochs are kept, or as many as the study has.
+    At least 15 epochs are kept, or as many as the study has; all of them, and its pixels, where they are given.
     """
     most = max(study.epochs(name) for name in images)
-    image_epochs = sum(count * study.epochs(name) for name, count in images.items())
-    for pixels in (224, 160, 128, 100, 64):
-        if pixels > study.images.pixels:
-            continue
-        # Smaller images do not get faster quite as the square says: leave a margin.
-        margin = 1.25 if pixels < study.images.pixels else 1.0
-        speedup = (study.images.pixels / pixels) ** 2 / margin
-        seconds_an_epoch = plan.seconds / speedup * sum(images.values()) / image_epochs
-        epochs = min(most, int(hours * 3600 / seconds_an_epoch))
-        if epochs >= min(15, most):
+    fewest = _fewest(study, images, epochs_given)
+    for pixels in _pixels(study, pixels_given):
+        epochs = min(most, int(hours * 3600 / _epoch_seconds(study, images, plan, pixels)))
+        if epochs >= fewest:
             return pixels, epochs
     return None
+
+
+def least_seconds(
+    study: Study, images: dict[str, int], plan: Plan, pixels_given: bool = False, epochs_given: bool = False
+) -> float:
+    """The shortest time into which `fitting` fits a plan."""
+    smallest = min(_pixels(study, pixels_given))
+    return _fewest(study, images, epochs_given) * _epoch_seconds(study, images, plan, smallest)
+
+
+def _fewest(study: Study, images: dict[str, int], epochs_given: bool) -> int:
+    most = max(study.epochs(name) for name in images)
+    return most if epochs_given else min(_EPOCHS, most)
+
+
+def _pixels(study: Study, given: bool) -> list[int]:
+    """What a study may be brought down to, the largest first."""
+    return [study.images.pixels, *(own for own in _PIXELS if own < study.images.pixels and not given)]
+
+
+def _epoch_seconds(study: Study, images: dict[str, int], plan: Plan, pixels: int) -> float:
+    """Of one epoch of all runs."""
+    image_epochs = sum(count * study.epochs(name) for name, count in images.items())
+    return plan.seconds / _faster(study, pixels) * sum(images.values()) / image_epochs
+
+
+def shortened(study: Study, plan: Plan, pixels: int, epochs: int, images: dict[str, int]) -> tuple[Study, Plan]:
+    """The study with these pixels and epochs, in place of its data sets' own as well, and its plan."""
+    datasets = {name: own.model_copy(update={"epochs": None}) for name, own in study.datasets.items()}
+    update = {
+        "images": study.images.model_copy(update={"pixels": pixels}),
+        "recipe": study.recipe.model_copy(update={"epochs": epochs}),
+        "datasets": datasets,
+    }
+    own = study.model_copy(update=update)
+    speeds = {name: _faster(study, pixels) * speed for name, speed in plan.speed.images_per_second.items()}
+    return own, make_plan(own, images, replace(plan.speed, images_per_second=speeds))
+
+
+def _faster(study: Study, pixels: int) -> float:
+    """How many times as fast smaller images are: not quite what the square says, hence a margin."""
+    return (study.images.pixels / pixels) ** 2 / (1.25 if pixels < study.images.pixels else 1.0)

@@ -40,6 +40,11 @@ def is_trained(folder: StudyFolder, run: Run) -> bool:
     return (folder.run(run) / "weights.safetensors").is_file()
 
 
+def is_begun(folder: StudyFolder, run: Run) -> bool:
+    """Whether its weights are kept, from which it goes on."""
+    return is_trained(folder, run) or (folder.run(run) / "checkpoint.pt").is_file()
+
+
 def is_evaluated(folder: StudyFolder, run: Run) -> bool:
     """metrics.json is written last."""
     return (folder.run(run) / "metrics.json").is_file()
@@ -139,7 +144,7 @@ def new_model(folder: StudyFolder, run: Run) -> ResNet:
     generator = torch.Generator().manual_seed(_seeds(folder, run)["initialisation"])
     classes = len(pack_of(folder, run.subject).index.classes)
     model = model_of(spec, folder.study.images.pixels, folder.study.images.channels, classes, generator)
-    if spec.weights:
+    if spec.weights and not is_begun(folder, run):  # else they come from its checkpoint
         load_weights(model, spec.weights)
     return model
 

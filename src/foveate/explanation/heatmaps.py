@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foveate import runs
+from foveate.data.pixels import may_pass
 from foveate.errors import FoveateError
 
 # What heatmaps.npz holds; every other choice has a file of its own, named after it.
@@ -54,6 +55,8 @@ def load(path: Path) -> Heatmaps:
             later = {key: str(file[key]) for key in ("method", "target_words") if key in file}  # not in older files
             return Heatmaps(file["case"], file["target"], file["raw"], file["logits"], str(file["tap"]), **later)
     except (OSError, ValueError, KeyError) as error:
+        if isinstance(error, OSError) and may_pass(error):  # then the file may be whole
+            raise FoveateError(f"cannot read {path}: {error.strerror}. Start the same command again.") from error
         again = "Remove the run's metrics.json and evaluate again." if path.name == file_name() else "Remove it."
         raise FoveateError(f"cannot read {path}: {error}. {again}") from error
 

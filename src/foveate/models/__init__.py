@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
-from torch import Generator, Tensor
+from torch import Generator
 
 from foveate import runs
 from foveate.config import Model, nearest
@@ -18,6 +16,7 @@ from foveate.errors import FoveateError, UsageError
 from foveate.models.official import fit_weights
 from foveate.models.placement import Placement
 from foveate.models.resnet import BACKBONES, ResNet
+from foveate.models.weight_files import read_weights
 
 INITS = ("official", "identity", "he")
 
@@ -82,14 +81,6 @@ def load_weights(model: ResNet, path: str | Path) -> None:
     not fit.
     """
     fit_weights(model, read_weights(path), str(path))
-
-
-def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file. Raises UsageError where it is missing or none."""
-    try:
-        return dict(safetensors.torch.load_file(path))
-    except (OSError, SafetensorError) as error:
-        raise UsageError(f"cannot read {path} as a safetensors file of weights: {error}.") from error
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,11 @@ def images_done(path: Path, images: int, batch_size: int) -> int:
 def _load(path: Path, device: torch.device) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except OSError as error:  # the disk's, which says nothing of the file
+        raise FoveateError(
+            f"cannot go on from {path}: {error.strerror or error}. Start the same command again."
+        ) from error
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise _unusable(path, error) from error
     return state
 

@@ -59,6 +59,16 @@ def read_dataset(dataset: Dataset, place: str | Path | None = None) -> Source:
     would be right.
     """
     place = Path(place if place is not None else dataset.source or "")
+    try:
+        return _read_dataset(dataset, place)
+    except OSError as error:  # of a disk or a network, wherever it strikes: what was found so far is not all
+        raise FoveateError(
+            f"cannot read {error.filename or place}: {error.strerror or error}. Once it can be, start the same command "
+            "again."
+        ) from error
+
+
+def _read_dataset(dataset: Dataset, place: Path) -> Source:
     source = _with_the_rest(place, _read(place, dataset))
     if dataset.masks:
         source = without_masks(source, Path(dataset.masks))

@@ -10,10 +10,10 @@ import zipfile
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO
 
-import filelock
-
-from foveate import runs
+from foveate import locks, runs
+from foveate.data.pixels import UnreachableImageError, fault
 from foveate.errors import FoveateError
 
 CACHE = "FOVEATE_CACHE"  # names the cache's folder; --cache sets it
@@ -22,6 +22,14 @@ LARGEST_RATIO = 200  # bytes unpacked to bytes packed; images reach 2, blank vol
 _SMALL = 2**20  # bytes; a smaller file does no harm at any ratio
 _CHUNK = 2**20
 _UTF8, _UNIX = 0x800, 3  # a flag, and a system that packed (APPNOTE.TXT 4.4.4, 4.4.2)
+
+
+class DamagedZipError(FoveateError):
+    """A zip that is not whole."""
+
+    def __init__(self, archive: Path, error: Exception) -> None:
+        super().__init__(f"{archive} is not a whole zip: {error}. Download or pack it again.")
+        self.archive = archive
 
 
 def cache_folder() -> Path:
@@ -42,7 +50,7 @@ def unpacked(archive: Path) -> Path:
         return place
     with runs.disk_errors(place):
         place.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(place.parent / f"{name}.lock"):
+        with locks.held(place.parent / f"{name}.lock", "--cache"):
             if not place.is_dir():  # another process may have been faster
                 unpack(archive, place)
     return place
@@ -53,7 +61,7 @@ def sha256(file: Path) -> str:
     try:
         return runs.file_hash(file)
     except OSError as error:
-        raise FoveateError(f"cannot read {file}: {error.strerror}.") from error
+        raise _unreachable(file, error) from error
 
 
 def unpack(archive: Path, place: Path) -> None:
@@ -63,7 +71,7 @@ def unpack(archive: Path, place: Path) -> None:
     bomb.
     """
     try:
-        with zipfile.ZipFile(archive) as opened:
+        with _opened(archive) as opened:
             members = _checked(archive, opened)
             unfinished = place.with_name(f"{place.name}.new")
             shutil.rmtree(unfinished, ignore_errors=True)  # of a process that was killed
@@ -78,14 +86,40 @@ def unpack(archive: Path, place: Path) -> None:
                 shutil.rmtree(unfinished, ignore_errors=True)
                 raise
     except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
-        raise FoveateError(f"{archive} is not a whole zip: {error}. Download or pack it again.") from error
+        raise DamagedZipError(archive, error) from error
 
 
 def _write(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with opened.open(member) as source, path.open("xb") as target:
-        shutil.copyfileobj(source, target, _CHUNK)  # no more than the size that was checked; else BadZipFile
+        while chunk := _read(opened, source):  # no more than the size that was checked; else BadZipFile
+            target.write(chunk)
     os.utime(path, (_time(member), _time(member)))  # the same whenever it is unpacked
+
+
+def _read(opened: zipfile.ZipFile, member: IO[bytes]) -> bytes:
+    """The next bytes of a member. Raises FoveateError where the disk does not give them: the zip may be whole."""
+    try:
+        return member.read(_CHUNK)
+    except OSError as error:
+        raise _fault(Path(opened.filename or ""), error) from error
+
+
+def _opened(archive: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(archive)
+    except OSError as error:
+        raise _fault(archive, error) from error
+
+
+def _fault(archive: Path, error: OSError) -> FoveateError:
+    """Damage only where it is no fault of disk, network or permissions."""
+    unreachable = isinstance(fault(error), UnreachableImageError)
+    return _unreachable(archive, error) if unreachable else DamagedZipError(archive, error)
+
+
+def _unreachable(archive: Path, error: OSError) -> FoveateError:
+    return FoveateError(f"cannot read {archive}: {error.strerror}. Once it can be, start the same command again.")
 
 
 def _time(member: zipfile.ZipInfo) -> float:

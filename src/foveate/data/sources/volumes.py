@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -75,7 +74,7 @@ def _or_none(file: Path, read: Callable[[], T | None]) -> T | None:
     try:
         return read()
     except UnreachableImageError as error:
-        if os.access(file, os.R_OK):
+        if error.may_pass:
             raise FoveateError(
                 f"{file} {error}: it says whose images these are, so try again when it can be read."
             ) from None
