@@ -15,6 +15,7 @@ from foveate.attention import list_attention
 from foveate.config import Study, presets
 from foveate.config.dataset import PHANTOM
 from foveate.errors import UsageError
+from foveate.explanation import resolution
 from foveate.overrides import Overrides, assemble
 from foveate.runs import StudyFolder
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from foveate.execution.plan import Plan
 
 _LONG = 1.0  # hours on a CPU beyond which a plan is shown before it starts
-_FINE = 97  # pixels from which on a ResNet's last feature map is 4 x 4
 _WORTH_MEASURING = 30_000  # images passed through a network; fewer take minutes
 
 
@@ -44,6 +44,8 @@ def run(
         pipeline.check(study)
         if dry_run:
             console.out.print(_plan_text(study, _plan(study, device), device), markup=False)
+            if not quiet:
+                console.out.print("\n".join(_first_warnings(study)), markup=False)
             return
         folder.refuse_foreign(study)
         if not quiet and not (folder.path / "results.csv").is_file():
@@ -51,23 +53,41 @@ def run(
     with console.errors_for_people(f"foveate run {folder.path}"), console.bar(quiet) as progress:
         page = pipeline.run(study, folder.path, device, progress)
     if not quiet:
-        console.out.print(_results_text(folder), markup=False)
+        console.out.print("\n".join([_results_text(folder), *_last_warnings(folder)]), markup=False)
     console.out.print(f"report: {page}", markup=False)
+
+
+def _first_warnings(study: Study) -> list[str]:
+    """What speaks against the numbers already, before an image is opened."""
+    from foveate.data.sources import read_dataset
+    from foveate.report.warnings import collect, warning
+
+    given = {name: own for name, own in study.datasets.items() if own.source and own.source != PHANTOM}
+    return warning.lines(collect.before_reading(study, {name: read_dataset(own) for name, own in given.items()}))
+
+
+def _last_warnings(folder: StudyFolder) -> list[str]:
+    """What speaks against the numbers, now that they are there."""
+    from foveate.report.warnings import collect, warning
+
+    return warning.short_lines(collect.collect(folder), f"all of them: the report, {folder.path / collect.FILE}")
 
 
 def _results_text(folder: StudyFolder) -> str:
     """The means and what the test says of them, in a few lines; the rest stands in the report."""
-    from foveate.report import tables, verdict
+    from foveate.report import learning, tables, verdict
 
     study, results, comparison = folder.study, tables.read_results(folder), tables.read_comparison(folder)
-    lines, found = [], {}
+    lines, found, learned = [], {}, {}
     for subject in runs.subjects(study):
         if not study.datasets[subject.dataset].source:
             continue
         found[subject.name] = tables.auc_table(study, subject, results, comparison)
+        learned[subject.name] = learning.learnings(study, subject, results)
         means = [f"{row.title} {row.mean:.2f}" for row in found[subject.name] if row.mean is not None]
         lines.append(f"{subject.name}: mean AUC in per cent: {', '.join(means)}")
-    return "\n".join([*lines, *([verdict.verdict(found)] if len(study.models) > 1 and found else [])])
+    said = verdict.verdict(found, learning.unlearned(learned, study.evaluation.confidence))
+    return "\n".join([*lines, *([said] if len(study.models) > 1 and found else [])])
 
 
 def stage(name: str, out: Path, device: str, quiet: bool) -> None:
@@ -218,23 +238,6 @@ def _image_counts(study: Study) -> dict[str, int]:
     }
 
 
-def _class_lines(study: Study) -> list[str]:
-    """Which labels would count as disease, where the study does not say."""
-    from foveate.data.classes import chosen_by, classes_of
-    from foveate.data.sources import read_dataset
-
-    lines = []
-    for name, dataset in study.datasets.items():
-        if dataset.source and dataset.source != PHANTOM and not dataset.positive:
-            labels = sorted({image.label for image in read_dataset(dataset).images})
-            classes, positives = classes_of(labels, (), dataset.each_class, dataset.source)
-            disease = ", ".join(list(classes)[-positives:])
-            tells = chosen_by(labels, ()) == "name"
-            why = "by the names of the classes" if tells else "the last in the alphabet: neither name tells"
-            lines.append(f"{name}: the positive class (disease) is {disease}, {why}; --positive says otherwise")
-    return lines
-
-
 def _plan_text(study: Study, plan: Plan, device: str) -> str:
     from foveate.execution.plan import fitting
     from foveate.training import acceleration
@@ -249,17 +252,14 @@ def _plan_text(study: Study, plan: Plan, device: str) -> str:
         f"{plan.images:,} images through a network of {study.images.pixels} pixels; "
         f"about {_duration(plan.seconds)} on {acceleration.hardware(where)}, as busy as it is now",
     ]
-    lines += _class_lines(study)
-    if study.images.pixels < _FINE:
-        lines.append(f"below {_FINE} pixels the heat-maps are smaller than 4 x 4 before they are enlarged.")
     left_out = [name for name, dataset in study.datasets.items() if not dataset.source]
     if left_out:
         lines.append(f"left out, no folder given: {', '.join(left_out)}")
     if where.type == "cpu" and plan.hours > _LONG:
         fit = fitting(study, _image_counts(study), plan, _LONG)
         if fit:
-            coarse = f" (below {_FINE} pixels: heat-maps smaller than 4 x 4)" if fit[0] < _FINE else ""
-            lines.append(f"to be done in an hour here: --pixels {fit[0]} --epochs {fit[1]}{coarse}")
+            lines.append(f"to be done in an hour here: --pixels {fit[0]} --epochs {fit[1]}")
+            lines += filter(None, [resolution.coarse(resolution.map_size(fit[0]))])
         else:
             lines.append("no number of pixels and epochs brings this to an hour here: use a GPU or fewer --repeats.")
     return "\n".join(lines)

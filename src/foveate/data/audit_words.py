@@ -35,7 +35,12 @@ def headlines(audit: Audit) -> list[Headline]:
 
 def without_names(audit: Audit) -> list[str]:
     """What a report must say of the images, repeated pictures and shortcuts, without the name of a file or patient."""
-    return [line.text for line in [*_repeated(audit.found), *_shortcuts(audit.found)] if line.grave]
+    return [*(line.text for line in _repeated(audit.found) if line.grave), *shortcut_sentences(audit)]
+
+
+def shortcut_sentences(audit: Audit) -> list[str]:
+    """Those of the shortcuts alone, which hold for any split of the images."""
+    return [line.text for line in _shortcuts(audit.found) if line.grave]
 
 
 def concerns(audit: Audit, skip_unreadable: bool = False) -> list[str]:

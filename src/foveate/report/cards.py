@@ -73,7 +73,7 @@ def model_card(folder: StudyFolder, subject: Subject, model: str) -> str:
         "Evaluation": card.evaluation(),
         "Calibration": card.calibration(),
         "Heat-maps": card.heat_maps(),
-        "Limitations": ["\n".join(f"- {_plain(line)}" for line in limitations(folder, subject))],
+        "Limitations": ["\n".join(f"- {_plain(line)}" for line in limitations(folder, subject, model))],
         "Seeds, software and hardware": card.reproducibility(),
         "How to load it": card.loading(),
         "For the author to add": [FOR_THE_AUTHOR],

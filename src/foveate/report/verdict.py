@@ -10,11 +10,16 @@ from foveate.report.words import counted, listed, word
 ALPHA = 0.05  # of a family: all comparisons with the baseline on one data set, by Holm
 
 
-def verdict(tables: Mapping[str, Sequence[ModelResult]]) -> str:
+def verdict(tables: Mapping[str, Sequence[ModelResult]], unlearned: str = "") -> str:
     """Which differences are more than new runs and new images would bring by chance; `tables` by the data set's title.
 
-    Says what a study that shows none leaves open, and what one run of each model cannot show.
+    Says what a study that shows none leaves open, and what one run of each model cannot show. `unlearned` says which
+    networks have not learned (learning.unlearned): that comes first, for their comparison says nothing.
     """
+    return " ".join(filter(None, [unlearned, _of_differences(tables)]))
+
+
+def _of_differences(tables: Mapping[str, Sequence[ModelResult]]) -> str:
     if all(row.deviation is None for rows in tables.values() for row in rows):
         return (
             "With one run of each model nobody can tell how much of a difference is chance: a second training of the "

@@ -184,21 +184,16 @@ def data_facts(audit: Mapping[str, Any]) -> list[str]:
     facts += [_duplicates(audit.get("duplicates") or {})]
     near = audit.get("near_duplicates") or {}
     if near.get("across_parts"):
-        pictures = amount(near["across_parts"], "picture stands", "pictures stand")
-        facts.append(
-            f"{pictures} in both parts, identical or nearly so: these validation images were seen in training."
-        )
+        facts.append(near_across(near["across_parts"]))
     elif near.get("clusters"):
-        pictures = amount(near["clusters"], "picture stands", "pictures stand")
+        pictures = amount(near["clusters"], "picture is", "pictures are")
         facts.append(f"{pictures} among them more than once, identical or nearly so, and always in one part.")
     facts += (audit.get("findings") or {}).get("sentences", [])
     patients = audit.get("patients")
     known = f"Images of {amount(patients, 'patient')}." if patients else "The patients are not known."
     facts.append(known)
-    unreadable = audit.get("unreadable") or []
-    if unreadable:
-        reasons = listed(sorted({str(entry[1]) for entry in unreadable}))
-        facts.append(f"{amount(len(unreadable), 'unreadable image')} left out, as the study asks ({reasons}).")
+    if audit.get("unreadable"):
+        facts.append(f"{unreadable(audit['unreadable'])}.")
     if audit.get("ignored_files"):
         facts.append(f"{amount(audit['ignored_files'], 'other file')} in the folder ignored.")
     if audit.get("masks"):
@@ -213,14 +208,31 @@ def _duplicates(duplicates: Mapping[str, Any]) -> str:
         return "No two images have the same pixels."
     text = f"{amount(duplicates['images'], 'image is', 'images are')} an exact copy of another"
     if duplicates.get("conflicting_groups"):
-        conflicting = amount(duplicates["conflicting_groups"], "picture stands", "pictures stand")
-        text += f"; {conflicting} under both labels"
+        conflicting = amount(duplicates["conflicting_groups"], "picture has", "pictures have")
+        text += f"; {conflicting} more than one label"
     removed = duplicates.get("removed")
     text += f"; {removed:,} removed." if removed else "; none was removed."
     if duplicates.get("across_parts"):
-        across = amount(duplicates["across_parts"], "validation image is", "validation images are")
-        text += f" {across} also in the training part, pixel for pixel."
+        text += f" {in_training_too(duplicates['across_parts'])}."
     return text
+
+
+def in_training_too(count: int) -> str:
+    """1 validation image is also in the training part, pixel for pixel"""
+    across = amount(count, "validation image is", "validation images are")
+    return f"{across} also in the training part, pixel for pixel"
+
+
+def near_across(count: int, which: str = "") -> str:
+    """What nearly identical pictures in both parts mean; `which` says of which split."""
+    pictures = amount(count, "picture is", "pictures are")
+    return f"{pictures} in both parts{which}, identical or nearly so: these validation images were seen in training."
+
+
+def unreadable(entries: Sequence[Sequence[object]]) -> str:
+    """How many images were left out and why; `entries` (label, reason) as in audit.json."""
+    reasons = listed(sorted({str(entry[1]) for entry in entries}))
+    return f"{amount(len(entries), 'unreadable image')} left out, as the study asks ({reasons})"
 
 
 def missing(study: Study, absent: Sequence[Run]) -> list[str]:
@@ -240,18 +252,6 @@ def missing(study: Study, absent: Sequence[Run]) -> list[str]:
                 for model, repeats in of_model.items()
             ]
     return lines
-
-
-def coarse(map_size: tuple[int, int]) -> str:
-    """A warning where heat-maps are too coarse to localise anything; empty where they are not."""
-    height, width = map_size
-    if min(height, width) >= 4:
-        return ""
-    return (
-        f"These heat-maps have {height} × {width} values: they can localise nothing, whatever they look "
-        "like when enlarged. Images of 97 pixels or more give 4 × 4 values (images.pixels in the study’s "
-        "file)."
-    )
 
 
 def duration(seconds: float | None) -> str:

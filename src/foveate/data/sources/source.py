@@ -33,6 +33,7 @@ class Source:
     images: list[SourceImage]
     ignored: list[str] = field(default_factory=list)  # files that are no part of it, relative paths
     warnings: list[str] = field(default_factory=list)  # what a person should know of it, a sentence each
+    burned_in: int = 0  # files whose headers say that texts are burned into the pixels
 
     @property
     def labels(self) -> dict[str, int]:

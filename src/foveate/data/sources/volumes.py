@@ -81,7 +81,7 @@ def with_headers(source: Source) -> Source:
     if burned:
         files = "1 DICOM file says" if len(burned) == 1 else f"{len(burned)} DICOM files say"
         warnings.append(f"{files} that texts are burned into the pixels (the first is {burned[0]}): look for names.")
-    return replace(source, images=images, warnings=warnings)
+    return replace(source, images=images, warnings=warnings, burned_in=len(burned))
 
 
 def _file(image: SourceImage) -> str:
