@@ -7,8 +7,8 @@ FEWEST = 4  # values a side, below which a map can localise nothing
 FINE = (FEWEST - 1) * STRIDE + 1  # pixels from which on there are as many
 ADVISED = 128  # pixels for a first look: 4 x 4 values, and no slower to speak of than 100
 FINER = (
-    f"--pixels {ADVISED} gives 4 × 4 values ({FINE} pixels or more give 4 × 4; images.pixels in the study’s file), "
-    "224 gives 7 × 7"
+    f"Images of {FINE} pixels or more give {FEWEST} × {FEWEST} values: --pixels {ADVISED}, or images.pixels in the "
+    "study’s file."
 )
 
 

@@ -109,6 +109,7 @@ def _page(folder: StudyFolder) -> dict[str, Any]:
             "".join(_template(f"{name}.css") for name in ("report", "viewer", *(["reading"] if readings else [])))
         ),
         "script": Markup(_template("report.js") + _template("viewer.js")),
+        "finer": resolution.FINER,
         "inferno": ", ".join("rgb({} {} {})".format(*overlays.on_white(value / 8)) for value in range(9)),
     }
 

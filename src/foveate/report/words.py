@@ -163,7 +163,7 @@ def data_facts(audit: Mapping[str, Any]) -> list[str]:
     labels, classes = audit.get("labels", {}), audit.get("classes", {})
     found = listed([f"{count:,} {label}" for label, count in labels.items()])
     facts = [f"The source holds {amount(audit['images'], 'image')} ({found}); {audit['used']:,} were used."]
-    merged = [f"“{name}” stands for {listed(of)}" for name, of in classes.items() if list(of) != [name]]
+    merged = [f"“{name}” is made of {listed(of)}" for name, of in classes.items() if list(of) != [name]]
     positive = positive_classes(audit)
     chosen = "as the study says"
     if audit.get("positive_chosen_by") == "name":

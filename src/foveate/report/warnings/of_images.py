@@ -1,4 +1,4 @@
-"""What the list of a data set's images tells before they are opened: a guessed disease, unknown patients, few images."""
+"""What the list of a data set's images tells before they are opened: a guessed disease, unknown patients, few."""
 
 from __future__ import annotations
 
@@ -57,12 +57,11 @@ def few_images(counts: Mapping[str, int], dataset: str, how: str) -> Iterator[St
     """Classes with few validation images; `how` stands before the number: only, about."""
     few = {name: count for name, count in counts.items() if count < words.FEW}
     if few:
-        named = words.listed(
-            [f"{words.amount(count, 'validation image')} of the class {n}" for n, count in few.items()]
-        )
+        amounts = {name: words.amount(count, "validation image") for name, count in few.items()}
+        named = words.listed([f"{amount} of the class {name}" for name, amount in amounts.items()])
         yield StudyWarning(
             "few_images",
-            f"Few images: {how} {named}. An AUC of so few says little.",
+            f"Few images: {how} {named}; an AUC of so few says little.",
             "More images, or folds, in which every image is once used for validation (repeats_differ_in: folds).",
             dataset,
         )

@@ -20,7 +20,7 @@ def of_study(study: Study) -> Iterator[StudyWarning]:
         )
     coarse = resolution.coarse(resolution.map_size(study.images.pixels))
     if coarse:
-        yield StudyWarning("coarse_maps", coarse, f"{resolution.FINER}.")
+        yield StudyWarning("coarse_maps", coarse, resolution.FINER)
     if study.repeats == 1:
         yield StudyWarning(
             "one_run", "One run a model: how far another training would land is not known.", "--repeats 3 shows it."
