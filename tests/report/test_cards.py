@@ -155,10 +155,12 @@ def limits(folder: StudyFolder, **audit: Any) -> str:
 
 def test_limitations_come_from_the_files(tmp_path: Path) -> None:
     text = limits(synthetic.build(tmp_path / "small", images=20, repeats=1, missing={"mri/resnet18+gc/1"}))
-    assert "Few images: only 5 validation images of the class lesion." in text
+    assert (
+        "Few images: only 5 validation images of the class normal and 5 validation images of the class lesion" in text
+    )
     assert "The patients are not known" in text
     assert "Copies across parts: 1 validation image is also in the training part" in text
-    assert "Contradicting labels: 1 picture stands under both labels." in text
+    assert "Contradicting labels: 1 picture has more than one label." in text
     assert "chosen by the names of the classes" in text
     assert "One data set only." in text
     assert "No external validation" in text
@@ -176,7 +178,7 @@ def test_limitations_that_do_not_hold_are_not_listed(tmp_path: Path) -> None:
     text = limits(folder, patients=60, positive_chosen_by="study", duplicates=clean, parts=parts)
     assert text.splitlines() == [
         "No external validation: all numbers are of images held out of the same data set.",
-        "Subgroups (age, sex, skin, device, site) were not looked at: no file of the study names them.",
+        "Subgroups (age, sex, skin, device, site) were not looked at.",
         "All runs share one split: how far another split would move the numbers is not known.",
     ]
 

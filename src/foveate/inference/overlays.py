@@ -35,11 +35,8 @@ def draw(
     caption = f"{predicted}: {probability:.3f}"
     explained = f"blank heat-map: no positive evidence for {predicted}" if blank else f"right: Grad-CAM for {predicted}"
     lines = [(line, _INK) for line in textwrap.wrap(caption, _LINE)]
-    lines += [
-        (line, _FAINT)
-        for text in filter(None, (explained, caution, SMALL_PRINT))
-        for line in textwrap.wrap(text, _LINE)
-    ]
+    small = filter(None, (explained, caution, SMALL_PRINT))
+    lines += [(line, _FAINT) for text in small for line in textwrap.wrap(text, _LINE)]
     font = _font(min(24, max(12, width // 36)))
     step = round(font.size * 1.4)
     text_width = max(int(font.getlength(line)) + 1 for line, _ in lines)

@@ -35,12 +35,12 @@ def of_data(folder: StudyFolder, subject: Subject) -> Iterator[StudyWarning]:
         missing = "What the images hide (copies, patients) is not known: audit.json is missing."
         yield StudyWarning("unknown_images", missing, dataset=name)
         return
-    which = "" if study.repeats_differ_in == "seeds" else " (the split of run 1)"
+    which = "" if study.repeats_differ_in == "seeds" else " in the split of run 1"
     yield from _copies(audit, name, which)
     if not phantom:
         yield from positive_guessed(_positives(audit), str(audit.get("positive_chosen_by")), name)
         yield from _patients(audit, subject)
-    yield from few_images(audit.get("parts", {}).get("validation", {}), name, f"only{which}")
+    yield from few_images(audit.get("parts", {}).get("validation", {}), name, "only", which)
     yield from _shortcuts(audit, name)
     yield from _pixels(audit, name)
 

@@ -53,15 +53,15 @@ def patients_unknown(dataset: str) -> StudyWarning:
     )
 
 
-def few_images(counts: Mapping[str, int], dataset: str, how: str) -> Iterator[StudyWarning]:
-    """Classes with few validation images; `how` stands before the number: only, about."""
+def few_images(counts: Mapping[str, int], dataset: str, how: str, which: str = "") -> Iterator[StudyWarning]:
+    """Classes with few validation images; `how` comes before the number: only, about; `which` says of which split."""
     few = {name: count for name, count in counts.items() if count < words.FEW}
     if few:
         amounts = {name: words.amount(count, "validation image") for name, count in few.items()}
         named = words.listed([f"{amount} of the class {name}" for name, amount in amounts.items()])
         yield StudyWarning(
             "few_images",
-            f"Few images: {how} {named}; an AUC of so few says little.",
+            f"Few images{which}: {how} {named}; an AUC of so few says little.",
             "More images, or folds, in which every image is once used for validation (repeats_differ_in: folds).",
             dataset,
         )
