@@ -175,7 +175,7 @@ def test_limitations_that_do_not_hold_are_not_listed(tmp_path: Path) -> None:
     )
     clean = {"groups": 0, "images": 0, "conflicting_groups": 0, "across_parts": 0, "removed": 0}
     parts = {"train": {"normal": 90, "lesion": 90}, "validation": {"normal": 30, "lesion": 30}}
-    text = limits(folder, patients=60, positive_chosen_by="study", duplicates=clean, parts=parts)
+    text = limits(folder, patients=60, positive_chosen_by="study", duplicates=clean, parts=parts, unreadable=[])
     assert text.splitlines() == [
         "No external validation: all numbers are of images held out of the same data set.",
         "Subgroups (age, sex, skin, device, site) were not looked at.",

@@ -25,6 +25,7 @@ from foveate.explanation.charts import model_title
 from foveate.reading.results import DatasetResults
 from foveate.report import (
     detail_tables,
+    glossary,
     learning,
     policy_table,
     reading_section,
@@ -59,7 +60,10 @@ def write_report(folder: StudyFolder) -> Path:
     environment.filters.update(decimals=tables.decimals, signed=tables.signed, percent=tables.percent)
     environment.filters.update(between=tables.between, p_value=tables.p_value, title_of=model_title)
     environment.filters.update(with_delta=tables.with_delta, times=tables.times, breakable=_breakable)
-    page = environment.get_template("report.html.j2").render(_page(folder))
+    template, content = environment.get_template("report.html.j2"), _page(folder)
+    words_used = glossary.used_in(template.render(content, glossary=""))
+    explained = environment.get_template("glossary.html.j2").render(terms=words_used)
+    page = template.render(content, glossary=Markup(explained))
     page = page.replace(" %", "\u00a0%").replace("p = ", "p\u00a0=\u00a0")  # no line ends between a number and these
     runs.write_text(folder.report, page)
     return folder.report
