@@ -166,6 +166,28 @@ def test_charts_change_with_the_page(whole: tuple[str, Page]) -> None:
     assert "mean AUC" in "".join(re.findall(r"<text.*?</text>", source, re.DOTALL))
 
 
+def test_warnings_are_a_box_with_the_weightiest_first(whole: tuple[str, Page], tmp_path: Path) -> None:
+    source, page = whole
+    box = source[source.index('<aside class="warnings"') : source.index("</aside>")]
+    told = re.findall(r'<li class="(\w+)">', box)
+    assert len(told) >= 4
+    assert told == sorted(told, key=("grave", "serious").index)
+    assert "Copies across parts: 1 validation image is also in the training part" in box
+    assert "--pixels 128" in htmllib.unescape(box)
+    assert "No external validation" not in box  # folded away: every study has it
+    assert "What this study leaves open" in page.text
+    assert "No external validation" in page.text
+
+
+def test_the_words_of_the_page_are_explained_in_it(whole: tuple[str, Page]) -> None:
+    source, _ = whole
+    words_of_page = source[source.index('<dl class="glossary">') :]
+    assert "<dt>Energy</dt>" in words_of_page
+    assert "<dt>Holm</dt>" in words_of_page
+    assert "<dt>Fold</dt>" not in words_of_page  # this study has none
+    assert source.count('href="#words"') == 2
+
+
 def test_missing_runs_are_named(tmp_path: Path) -> None:
     absent = {"mri/resnet18/1", "mri/resnet18+gc/2", "mri/resnet18+gc/3"}
     page = Page(write_report(synthetic.build(tmp_path / "out", missing=absent, images=20)).read_text("utf-8"))

@@ -74,7 +74,7 @@ def test_the_sentence_names_each_network_with_its_interval() -> None:
     pair = [Learning("resnet18", 51, 44, 58), Learning("resnet18+se", 49.04, 41, 57)]
     assert learning.sentence("not_learned", pair, 0.95) == (
         "ResNet-18 (AUC 51.0 %, 95 % CI 44.0 to 58.0) and ResNet-18 + SE (AUC 49.0 %, 95 % CI 41.0 to 57.0) have not "
-        "learned to tell the disease: the interval holds chance, 50 %."
+        "learned to tell diseased from healthy: the interval includes 50 %, chance."
     )
     many = [Learning(f"resnet18+{name}", 50 + n, 40, 60) for n, name in enumerate(("se", "gc", "eca", "bam", "cbam"))]
     assert learning.sentence("not_learned", many, 0.95).startswith(
@@ -85,7 +85,7 @@ def test_the_sentence_names_each_network_with_its_interval() -> None:
 def test_a_comparison_of_networks_that_have_not_learned_says_nothing() -> None:
     chance, good = Learning("resnet18", 51, 44, 58), Learning("resnet18+se", 90, 85, 95)
     assert learning.unlearned({"MRI": [good, good]}, 0.95) == ""
-    assert learning.unlearned({"MRI": [chance]}, 0.95).endswith("chance, 50 %.")  # one model: no comparison
+    assert learning.unlearned({"MRI": [chance]}, 0.95).endswith("includes 50 %, chance.")  # one model: no comparison
     both = learning.unlearned({"MRI": [chance, chance]}, 0.95)
     assert both.endswith("A comparison of networks that are not above chance says nothing about attention.")
     one = learning.unlearned({"MRI": [chance, good], "CT": [good, good]}, 0.95)

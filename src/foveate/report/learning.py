@@ -79,11 +79,11 @@ def sentence(state: State, models: Sequence[Learning], confidence: float) -> str
     names, has = _named(models, confidence), "have" if len(models) > 1 else "has"
     match state:
         case "not_learned":
-            return f"{names} {has} not learned to tell the disease: the interval holds chance, 50 %."
+            return f"{names} {has} not learned to tell diseased from healthy: the interval includes 50 %, chance."
         case "worse_than_chance":
             return f"{names} {has} learned it the wrong way round: healthy images get the higher scores."
         case _:
-            return f"{names} {has} not been shown to learn: the interval is wide and holds chance, 50 %."
+            return f"{names} {has} not been shown to learn: the interval is wide and includes 50 %, chance."
 
 
 def stuck_sentence(own: Learning) -> str:

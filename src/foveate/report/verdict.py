@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from foveate.report.tables import ModelResult, between, p_equals, p_value, signed
 from foveate.report.words import counted, listed, word
 
+_ALL = 50.0  # points of AUC between chance and never wrong
 ALPHA = 0.05  # of a family: all comparisons with the baseline on one data set, by Holm
 
 
@@ -44,13 +45,18 @@ def _of_differences(tables: Mapping[str, Sequence[ModelResult]]) -> str:
         text = f"{none} larger than new training runs and new images would bring by chance "
         text += f"(p ≥ {p_value(min(p for *_, p in tested))}{adjusted}). That does not show that the models are "
         bounds = [abs(bound) for _, row, _ in tested if row.interval for bound in row.interval]
-        fit = f": true differences of up to {max(bounds):.2f} points still fit these data" if bounds else ""
+        fit = f": {_fitting(max(bounds))} still fit these data" if bounds else ""
         return f"{text}equally good{fit}. {spread}"
     rest = len(tested) - len(named)
     text = f"More than chance explains{adjusted}: {listed(named)}."
     if rest:
         text += f" The other {counted(rest, 'difference') if rest > 1 else 'difference'} may be chance."
     return f"{text} {spread}"
+
+
+def _fitting(points: float) -> str:
+    """Differences that an interval does not exclude; of few runs it can be wider than AUCs can be apart."""
+    return f"true differences of up to {points:.2f} points" if points < _ALL else "true differences of any size"
 
 
 def _family(tables: Mapping[str, Sequence[ModelResult]]) -> int:
