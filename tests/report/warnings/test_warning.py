@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from foveate.report.warnings.warning import WEIGHTS, StudyWarning, document, for_people, lines, ordered, short_lines
@@ -59,3 +62,10 @@ def test_a_model_has_its_own_warnings_and_those_of_all() -> None:
 def test_an_unknown_kind_has_no_weight() -> None:
     with pytest.raises(KeyError):
         assert StudyWarning("else", "Something.").weight
+
+
+def test_the_docs_name_every_kind_in_order() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "study.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(grave|serious|limit)` \|.*\|([^|]*)\|$", text, re.MULTILINE)
+    named = {key: weight for weight, keys in rows for key in re.findall(r"`(\w+)`", keys)}
+    assert list(named.items()) == list(WEIGHTS.items())
