@@ -112,7 +112,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     file = folder.path / "results.csv"
     pd.read_csv(file)[["dataset", "policy", "model", "repeat", "auc"]].to_csv(file, index=False)
     card = sections(model_card(folder, MRI, "resnet18+se"))
-    assert "tests.csv holds no interval of it" in card["Evaluation"]
+    assert "tests.csv has no interval of it" in card["Evaluation"]
     assert "comparison.csv has none" in card["Evaluation"]
     assert "interval" not in card["Evaluation"].split("Mean")[0]
     assert "chosen threshold" not in card["Evaluation"]

@@ -97,7 +97,7 @@ def test_what_a_clinician_reads(whole: tuple[str, Page]) -> None:
     _, page = whole
     text = " ".join(page.text.split())
     assert "over three runs of each model, ResNet-18 reached a mean AUC of" in text
-    assert "Runs of one and the same model lay up to" in text
+    assert "Runs of one and the same model were up to" in text
     assert "Holm’s adjustment for three comparisons" in text
     assert (
         "p is adjusted by Holm for all models of this table (Obuchowski-Rockette, runs as readers, factorial)" in text

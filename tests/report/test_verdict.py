@@ -34,7 +34,7 @@ def test_no_difference_is_not_equality() -> None:
     assert "The difference is not larger than new training runs and new images would bring by chance (p ≥ 0.950" in text
     assert "does not show that the models are equally good" in text
     assert "up to 2.50 points" in text
-    assert "lay up to 2.50 points apart" in text  # 90.0 and 92.5
+    assert "were up to 2.50 points apart" in text  # 90.0 and 92.5
 
 
 def test_an_interval_wider_than_aucs_can_be_apart_says_any_size() -> None:

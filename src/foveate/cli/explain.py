@@ -48,7 +48,7 @@ def explain(
 ) -> None:
     """Score the heat-maps against marked lesions, draw them, and test how far they can be trusted.
 
-    Without options: Grad-CAM of the true class, as the main job does. What is asked for stands in OUT, and, but for
+    Without options: Grad-CAM of the true class, as the main job does. What is asked for is written into OUT, and, but for
     --maps, in the page once `foveate report OUT` has written it anew.
     """
     from foveate.commands import explain as commands

@@ -152,7 +152,7 @@ def erase(
     name: Annotated[str, typer.Option("--name", metavar="PSEUDONYM", help="The reader.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a reader with all answers; names the backups that still hold them."""
+    """Delete a reader with all answers; names the backups that still have them."""
     from foveate.commands import reading as commands
 
     commands.erase(out, name, yes)

@@ -47,7 +47,7 @@ def predict(
     if not whole:
         lost = [name for name, asked in (("JSON", as_json), ("table", out is not None)) if asked]
         nothing = f" No {' and no '.join(lost)} was written." if lost else ""
-        console.err.print(f"stopped after {len(rows):,} images; what stands above is whole.{nothing}", markup=False)
+        console.err.print(f"stopped after {len(rows):,} images; what is printed above is whole.{nothing}", markup=False)
     if not whole or any(row.unreadable for row in rows):
         raise SystemExit(1)
 

@@ -67,7 +67,7 @@ def _spread(tables: Mapping[str, Sequence[ModelResult]]) -> str:
     """How far runs of one model lie apart."""
     values = [[test for test in row.tests if test is not None] for rows in tables.values() for row in rows]
     widest = max((max(own) - min(own) for own in values if len(own) > 1), default=0.0)
-    return f"Runs of one and the same model lay up to {widest:.2f} points apart."
+    return f"Runs of one and the same model were up to {widest:.2f} points apart."
 
 
 def quotes(

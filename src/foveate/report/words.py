@@ -88,7 +88,7 @@ def answer(title: str, rows: Sequence[ModelResult]) -> str:
         above = sum(row.delta is not None and row.delta > 0 for row in others)
         between = between_ends([(row.title, row.mean) for row in others], "{:.2f} %".format)
         which = f"{word(above) if above else 'none'} of them above it"
-        return f"{first}; {word(len(others))} other models lay between {between}, {which}."
+        return f"{first}; {word(len(others))} other models were between {between}, {which}."
     return f"{first}; {compared}." if compared else f"{first}; no other model has ended a run yet."
 
 
@@ -137,7 +137,7 @@ def policy(subject: Subject, study: Study, patients: int | None) -> str:
             return (
                 f"As the paper describes it, all images were put together and split at random, {share} for "
                 "validation. Duplicates were kept and patients not looked at: copies of an image, and "
-                "images of one patient, may stand in both parts and make every network look better than "
+                "images of one patient, may be in both parts and make every network look better than "
                 "it is."
             )
         case "shipped":
@@ -162,7 +162,7 @@ def data_facts(audit: Mapping[str, Any]) -> list[str]:
     """What the audit found, as sentences without any file's name."""
     labels, classes = audit.get("labels", {}), audit.get("classes", {})
     found = listed([f"{count:,} {label}" for label, count in labels.items()])
-    facts = [f"The source holds {amount(audit['images'], 'image')} ({found}); {audit['used']:,} were used."]
+    facts = [f"The source has {amount(audit['images'], 'image')} ({found}); {audit['used']:,} were used."]
     merged = [f"“{name}” is made of {listed(of)}" for name, of in classes.items() if list(of) != [name]]
     positive = positive_classes(audit)
     chosen = "as the study says"
