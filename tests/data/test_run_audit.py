@@ -103,3 +103,5 @@ def test_a_shortcut_is_told_in_the_report(tmp_path: Path) -> None:
     write_audit(folder, [subject], source_of(folder, subject))
     facts = data_facts(runs.read_json(folder.data(subject) / "audit.json"))
     assert any(line.startswith("Size in pixels gives the label away before the picture is seen: AUC") for line in facts)
+    findings = runs.read_json(folder.data(subject) / "audit.json")["findings"]
+    assert findings["shortcut_sentences"][0].startswith("Size in pixels gives the label away")

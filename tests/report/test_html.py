@@ -256,7 +256,7 @@ def test_the_answer_for_many_models_names_the_ends() -> None:
     names = ("se", "bam", "cbam", "eca", "gc", "srm", "ran")
     others = [row(f"resnet18+{name}", 90 + place, delta=place - 3.5) for place, name in enumerate(names)]
     assert words.answer("MRI", [row("resnet18", 93.5), *others]) == (
-        "On MRI, over one run of each model, ResNet-18 reached a mean AUC of 93.50 %; seven other models lay "
+        "On MRI, over one run of each model, ResNet-18 reached a mean AUC of 93.50 %; seven other models were "
         "between 90.00 % (ResNet-18 + SE) and 96.00 % (ResNet-18 + RAN), three of them above it."
     )
     below = [row(f"resnet18+{name}", 90, delta=-9) for name in names]

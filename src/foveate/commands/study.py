@@ -45,7 +45,7 @@ def run(
         if dry_run:
             console.out.print(_plan_text(study, _plan(study, device), device), markup=False)
             if not quiet:
-                console.out.print("\n".join(_first_warnings(study)), markup=False)
+                console.out.print("\n".join(_first_warnings(study, folder)), markup=False)
             return
         folder.refuse_foreign(study)
         if not quiet and not (folder.path / "results.csv").is_file():
@@ -57,13 +57,17 @@ def run(
     console.out.print(f"report: {page}", markup=False)
 
 
-def _first_warnings(study: Study) -> list[str]:
-    """What speaks against the numbers already, before an image is opened."""
+def _first_warnings(study: Study, folder: StudyFolder) -> list[str]:
+    """What speaks against the numbers already; no image is opened, and no source is listed that was read before."""
+    from foveate.data.prepare import is_prepared
     from foveate.data.sources import read_dataset
     from foveate.report.warnings import collect, warning
 
-    given = {name: own for name, own in study.datasets.items() if own.source and own.source != PHANTOM}
-    return warning.lines(collect.before_reading(study, {name: read_dataset(own) for name, own in given.items()}))
+    read = [subject for subject in runs.subjects(study) if is_prepared(folder, subject)]
+    unread = study.datasets.keys() - {subject.dataset for subject in read}
+    given = [name for name, own in study.datasets.items() if name in unread and own.source and own.source != PHANTOM]
+    sources = {name: read_dataset(study.datasets[name]) for name in given}
+    return warning.lines(collect.before_training(study, sources, read, folder))
 
 
 def _last_warnings(folder: StudyFolder) -> list[str]:

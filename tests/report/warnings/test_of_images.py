@@ -7,7 +7,7 @@ from typing import Any
 
 from foveate.config import Study, parse_study
 from foveate.data.sources import Source, SourceImage
-from foveate.report.warnings.collect import before_reading
+from foveate.report.warnings.collect import before_training
 
 
 def study(**more: Any) -> Study:
@@ -22,7 +22,7 @@ def source(labels: dict[str, int], patient: str = "", burned_in: int = 0) -> Sou
 
 
 def said(asked: Study, listed: Source) -> dict[str, str]:
-    return {own.key: own.sentence for own in before_reading(asked, {"d": listed}) if own.weight != "limit"}
+    return {own.key: own.sentence for own in before_training(asked, {"d": listed}) if own.weight != "limit"}
 
 
 def test_a_guessed_disease_unknown_patients_and_few_images_are_told() -> None:
@@ -59,12 +59,12 @@ def test_few_images_are_not_foretold_for_splits_that_are_not_drawn_here() -> Non
 
 def test_what_the_study_alone_tells() -> None:
     poor = study(images={"pixels": 64}, repeats=1, recipe={"report_epoch": "best"})
-    found = {own.key: own for own in before_reading(poor, {})}
+    found = {own.key: own for own in before_training(poor, {})}
     assert list(found) == ["best_epoch", "coarse_maps", "one_run", "one_data_set", "no_external_validation"]
     assert "2 × 2 values" in found["coarse_maps"].sentence
     assert "--pixels 128" in found["coarse_maps"].remedy
 
 
 def test_sites_are_not_called_the_same_images() -> None:
-    (outside,) = [own for own in before_reading(study(repeats_differ_in="sites"), {}) if "external" in own.key]
+    (outside,) = [own for own in before_training(study(repeats_differ_in="sites"), {}) if "external" in own.key]
     assert outside.sentence == ("No external validation: the sites that were left out are of the same data set.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from foveate import runs
@@ -18,9 +18,15 @@ from foveate.runs import StudyFolder, Subject
 FILE = "warnings.json"
 
 
-def before_reading(study: Study, sources: Mapping[str, Source]) -> list[StudyWarning]:
-    """What is known before an image is opened; `sources` by the study's name of the data set."""
-    return ordered([*of_study(study), *of_images(study, sources)])
+def before_training(
+    study: Study, sources: Mapping[str, Source], read: Sequence[Subject] = (), folder: StudyFolder | None = None
+) -> list[StudyWarning]:
+    """What is known before anything is done: of `sources`, by the study's name of the data set, no image is opened.
+
+    `read` are the data sets that the study in `folder` has read already: what was found then is known, too.
+    """
+    found = [own for subject in read if folder is not None for own in of_data(folder, subject)]
+    return ordered([*of_study(study), *of_images(study, sources), *found])
 
 
 def of_subject(folder: StudyFolder, subject: Subject) -> list[StudyWarning]:

@@ -62,11 +62,12 @@ def _shortcut_as_good(audit: dict[str, Any], known: Sequence[Learning], subject:
 
 def _aucs(shortcuts: dict[str, Any]) -> Iterator[tuple[str, float]]:
     """What is known without the picture -> the AUC in per cent of a classifier that sees nothing else."""
-    site = next((fact for fact in shortcuts.get("facts", []) if fact["name"] == "site"), None)
+    facts = {fact["name"]: fact for fact in shortcuts.get("facts", [])}
     for title, own in (
         ("the file’s format, colour mode and size", shortcuts.get("file")),
         ("the file’s format, size and bytes, and brightness", shortcuts.get("everything")),
-        ("the site", site),
+        ("the site", facts.get("site")),
+        ("the rule by which numbers were scaled", facts.get("scaling")),
     ):
         if own and own.get("auc") and own["auc"]["low"] * 100 > _CHANCE:
             yield title, 100 * own["auc"]["value"]
