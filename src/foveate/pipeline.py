@@ -75,6 +75,7 @@ def run(study: Study, out: str | Path | None = None, device: str = "auto", progr
     with folder.lock():
         folder.create(resolve(study, where))
         prepare_data(folder, progress)
+        warn(folder, progress)
         train(folder, where, progress)
         evaluate(folder, where, progress)
         explain(folder, progress)
@@ -175,14 +176,10 @@ def prepare_data(folder: StudyFolder, progress: Progress) -> None:
     for subject, source in pending:
         progress.announce(f"reading {subject.name}")
         progress.note(f"{subject.name}: {said(tally(source), source)}")
-        for warning in source.warnings:
-            progress.note(f"{subject.name}: {warning}")
         prepare(folder, subject, source, lambda count: progress.advance(decoded(count)))
         facts = runs.read_json(folder.data(subject) / "audit.json")
         if facts["files"]["refused"]:
             progress.note(f"{subject.name}: {said(Tally(**facts['files']))}")
-        for warning in facts["mask_warnings"]:
-            progress.note(f"{subject.name}: {warning}")
     for subject in subjects:
         regions = folder.study.datasets[subject.dataset].regions
         if regions and not (folder.data(subject) / REGIONS).is_file():
@@ -222,6 +219,16 @@ def _not_compared(folder: StudyFolder, subject: Subject, sources: Sources) -> li
         raise
     failed = freshness.refuse_changed(folder.data(subject), source)
     return [f"of {source.folder} {failed}"] if failed else []
+
+
+def warn(folder: StudyFolder, progress: Progress) -> None:
+    """Say what speaks against the numbers, and write OUT/warnings.json; nothing where every run is trained."""
+    from foveate.report.warnings import collect, warning
+
+    if all(worker.is_trained(folder, run) for run in runs.grid(folder.study)):
+        return
+    for line in warning.lines(collect.write_warnings(folder)):
+        progress.note(line)
 
 
 def train(folder: StudyFolder, device: torch.device, progress: Progress) -> None:
@@ -299,6 +306,7 @@ def report(folder: StudyFolder, progress: Progress) -> Path:
     from foveate.report.documents import write_documents
     from foveate.report.html import write_report
     from foveate.report.table_files import write_all
+    from foveate.report.warnings import collect
 
     _evaluated(folder)
     inputs = [folder.path / name for name in ("study.yaml", *(f"{name}.csv" for name in TABLES))]
@@ -306,9 +314,10 @@ def report(folder: StudyFolder, progress: Progress) -> Path:
     inputs += sorted(folder.path.glob("data/*/audit.json"))
     inputs += sorted(folder.path.glob("reading/results/*"))  # there once the reader study is unblinded
     inputs += [path for kind in ("json", "csv", "npz") for path in sorted(folder.path.glob(f"runs/*/*/*/*.{kind}"))]
-    with _stage(folder, "report", inputs, [folder.report, folder.tables]) as needed:
+    with _stage(folder, "report", inputs, [folder.report, folder.tables, folder.path / collect.FILE]) as needed:
         if needed:
             progress.announce("writing the report")
+            collect.write_warnings(folder)
             write_all(folder)
             write_report(folder)
             write_documents(folder)

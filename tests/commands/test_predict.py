@@ -76,8 +76,10 @@ def test_json_stands_alone_and_broken_files_cost_only_themselves(
     assert "1 of 3 images cannot be read" in said.err
     assert f"{images}/broken.png: " in said.err
     assert sorted(path.name for path in overlays.iterdir()) == ["c.png.png", "scan.dcm.png"]
+    assert said.err.count("warning: The heat-maps have 2 × 2 values: they can localise nothing") == 1
     for image in document["images"]:
         assert isinstance(image["blank"], bool)
+        assert image["caution"].startswith("The heat-maps have 2 × 2 values")
         assert NAME.encode() not in Path(image["overlay"]).read_bytes()
     with Image.open(overlays / "c.png.png") as drawn:
         assert drawn.width >= 2 * 90

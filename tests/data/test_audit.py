@@ -166,8 +166,8 @@ def test_positive_labels_make_two_classes(tmp_path: Path) -> None:
     for seed in range(18):
         save(picture(seed, 200 + 40 * (seed % 3 == 0)), tmp_path / "abc"[seed % 3] / f"{seed}.png")
     audit = audit_folder(read_source(tmp_path), ["b", "c"])
-    assert audit.classes == {"a": ["a"], "positive": ["b", "c"]}
-    assert set(audit.found.outcome) == {"a", "positive"}
+    assert audit.classes == {"a": ["a"], "b+c": ["b", "c"]}
+    assert set(audit.found.outcome) == {"a", "b+c"}
     with pytest.raises(UsageError, match="has no class 'd'"):
         audit_folder(read_source(tmp_path), ["d"])
 

@@ -29,10 +29,34 @@ def test_the_positive_class_is_the_last(labels: list[str], positive: str) -> Non
 
 def test_several_labels_make_a_class() -> None:
     assert two_classes(["a", "b", "c", "d"], ["d", "b"], "x") == {
-        "negative": ["a", "c"],
-        "positive": ["b", "d"],
+        "a+c": ["a", "c"],
+        "b+d": ["b", "d"],
     }
-    assert two_classes(["a", "b", "c"], ["c", "b"], "x") == {"a": ["a"], "positive": ["b", "c"]}
+    assert two_classes(["a", "b", "c"], ["c", "b"], "x") == {"a": ["a"], "b+c": ["b", "c"]}
+
+
+MANY = [f"finding number {index}" for index in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive", "names"),
+    [
+        (["glioma", "meningioma", "no_tumor", "pituitary"], ["pituitary", "glioma", "meningioma"],
+         ["no_tumor", "glioma+meningioma+pituitary"]),
+        ([*MANY, "melanoma"], ["melanoma"], ["not_melanoma", "melanoma"]),
+        ([*MANY, "normal"], MANY, ["normal", "not_normal"]),
+        (MANY, MANY[:6], ["no_disease", "disease"]),
+        (["normal eye", "mild/early", "severe"], ["mild/early", "severe"], ["normal eye", "mild_early+severe"]),
+        (["a", "b", "a+b"], ["a+b"], ["not_a_b", "a+b"]),  # the name of another label is never taken
+        (["a", "b", "not_a+b", "a+b"], ["not_a+b", "a+b"], ["no_disease", "a_b+not_a_b"]),
+        ([*MANY, "disease", "well"], [*MANY[:6], "disease"], ["no_disease", "disease_"]),
+        (["a b", "a_b", "a b_c", "c"], ["c", "a b"], ["a_b_c+a_b", "a_b+c"]),
+    ],
+)  # fmt: skip
+def test_a_class_of_several_labels_is_called_by_them(labels: list[str], positive: list[str], names: list[str]) -> None:
+    found = two_classes(labels, positive, "x")
+    assert list(found) == names
+    assert [sorted(own) for own in found.values()] == [sorted(set(labels) - set(positive)), sorted(positive)]
 
 
 def test_more_than_two_need_a_choice() -> None:

@@ -91,7 +91,7 @@ def test_the_audit_of_a_study(images: Path, tmp_path: Path) -> None:
     assert told["findings"]["duplicates"]["identical_or_near"]["pairs"] == 10
     assert told["near_duplicates"]["across_parts"] > 0
     count = told["near_duplicates"]["across_parts"]
-    assert any(f"{count} pictures stand in both parts" in line for line in data_facts(told))
+    assert any(f"{count} pictures are in both parts" in line for line in data_facts(told))
 
 
 def test_a_shortcut_is_told_in_the_report(tmp_path: Path) -> None:
@@ -103,3 +103,5 @@ def test_a_shortcut_is_told_in_the_report(tmp_path: Path) -> None:
     write_audit(folder, [subject], source_of(folder, subject))
     facts = data_facts(runs.read_json(folder.data(subject) / "audit.json"))
     assert any(line.startswith("Size in pixels gives the label away before the picture is seen: AUC") for line in facts)
+    findings = runs.read_json(folder.data(subject) / "audit.json")["findings"]
+    assert findings["shortcut_sentences"][0].startswith("Size in pixels gives the label away")

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from foveate.explanation.overlays import greyed, overlay
+from foveate.explanation.resolution import coarse
 from foveate.inference.images import ImagePath
 from foveate.inference.overlays import Folder, draw
 
@@ -36,6 +37,14 @@ def test_a_blank_map_is_drawn_grey_and_captioned_otherwise() -> None:
     shown = draw(image, faint, "sick", 0.75)
     assert shown.shape == blank.shape
     assert not np.array_equal(shown[80:], blank[80:])
+
+
+def test_a_caution_stands_in_the_caption() -> None:
+    image, heat = np.zeros((60, 400, 3), dtype=np.uint8), np.ones((60, 400))
+    plain, cautious = draw(image, heat, "sick", 0.75), draw(image, heat, "sick", 0.75, coarse((2, 2)))
+    lines = round((cautious.shape[0] - plain.shape[0]) / 17)  # of 12 points
+    assert lines == 2
+    assert (cautious[plain.shape[0] - 30 : -10] < 128).any()
 
 
 def test_captions_fit_under_small_images() -> None:

@@ -112,7 +112,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     file = folder.path / "results.csv"
     pd.read_csv(file)[["dataset", "policy", "model", "repeat", "auc"]].to_csv(file, index=False)
     card = sections(model_card(folder, MRI, "resnet18+se"))
-    assert "tests.csv holds no interval of it" in card["Evaluation"]
+    assert "tests.csv has no interval of it" in card["Evaluation"]
     assert "comparison.csv has none" in card["Evaluation"]
     assert "interval" not in card["Evaluation"].split("Mean")[0]
     assert "chosen threshold" not in card["Evaluation"]
@@ -155,10 +155,12 @@ def limits(folder: StudyFolder, **audit: Any) -> str:
 
 def test_limitations_come_from_the_files(tmp_path: Path) -> None:
     text = limits(synthetic.build(tmp_path / "small", images=20, repeats=1, missing={"mri/resnet18+gc/1"}))
-    assert "Few images: only 5 validation images of the class lesion." in text
+    assert (
+        "Few images: only 5 validation images of the class normal and 5 validation images of the class lesion" in text
+    )
     assert "The patients are not known" in text
     assert "Copies across parts: 1 validation image is also in the training part" in text
-    assert "Contradicting labels: 1 picture stands under both labels." in text
+    assert "Contradicting labels: 1 picture has more than one label." in text
     assert "chosen by the names of the classes" in text
     assert "One data set only." in text
     assert "No external validation" in text
@@ -173,10 +175,10 @@ def test_limitations_that_do_not_hold_are_not_listed(tmp_path: Path) -> None:
     )
     clean = {"groups": 0, "images": 0, "conflicting_groups": 0, "across_parts": 0, "removed": 0}
     parts = {"train": {"normal": 90, "lesion": 90}, "validation": {"normal": 30, "lesion": 30}}
-    text = limits(folder, patients=60, positive_chosen_by="study", duplicates=clean, parts=parts)
+    text = limits(folder, patients=60, positive_chosen_by="study", duplicates=clean, parts=parts, unreadable=[])
     assert text.splitlines() == [
         "No external validation: all numbers are of images held out of the same data set.",
-        "Subgroups (age, sex, skin, device, site) were not looked at: no file of the study names them.",
+        "Subgroups (age, sex, skin, device, site) were not looked at.",
         "All runs share one split: how far another split would move the numbers is not known.",
     ]
 

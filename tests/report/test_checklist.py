@@ -21,7 +21,7 @@ UNSEEN = {  # no program can vouch for these
     "Clinical background, intended use, users and place in care",
     "Approval of an ethics committee, and consent",
     "Setting, eligibility, and how patients were found",
-    "Patients in each part, and how they stand for the intended ones",
+    "Patients in each part, and how well they represent the intended ones",
     "How the labels were obtained, and why in this way",
     "Who set the labels, with which training and tools, and their agreement",
     "Number of images, and why it is enough",

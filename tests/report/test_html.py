@@ -8,7 +8,7 @@ import pytest
 
 from foveate import runs
 from foveate.config import Study, parse_study
-from foveate.report import words
+from foveate.report import glossary, words
 from foveate.report.assumptions import assumptions, deviations
 from foveate.report.html import write_report
 from foveate.report.tables import ModelResult
@@ -97,7 +97,7 @@ def test_what_a_clinician_reads(whole: tuple[str, Page]) -> None:
     _, page = whole
     text = " ".join(page.text.split())
     assert "over three runs of each model, ResNet-18 reached a mean AUC of" in text
-    assert "Runs of one and the same model lay up to" in text
+    assert "Runs of one and the same model were up to" in text
     assert "Holm’s adjustment for three comparisons" in text
     assert (
         "p is adjusted by Holm for all models of this table (Obuchowski-Rockette, runs as readers, factorial)" in text
@@ -166,6 +166,28 @@ def test_charts_change_with_the_page(whole: tuple[str, Page]) -> None:
     assert "mean AUC" in "".join(re.findall(r"<text.*?</text>", source, re.DOTALL))
 
 
+def test_warnings_are_a_box_with_the_weightiest_first(whole: tuple[str, Page], tmp_path: Path) -> None:
+    source, page = whole
+    box = source[source.index('<aside class="warnings"') : source.index("</aside>")]
+    told = re.findall(r'<li class="(\w+)">', box)
+    assert len(told) >= 4
+    assert told == sorted(told, key=("grave", "serious").index)
+    assert "Copies across parts: 1 validation image is also in the training part" in box
+    assert "--pixels 128" in htmllib.unescape(box)
+    assert "No external validation" not in box  # folded away: every study has it
+    assert "What this study leaves open" in page.text
+    assert "No external validation" in page.text
+
+
+def test_the_words_of_the_page_are_explained_in_it(whole: tuple[str, Page]) -> None:
+    source, _ = whole
+    words_of_page = source[source.index('<dl class="glossary">') :]
+    assert "<dt>Energy</dt>" in words_of_page
+    assert "<dt>Holm</dt>" in words_of_page
+    assert 20 < words_of_page.count("<dt>") < len(glossary.terms())  # those that it uses
+    assert source.count('href="#words"') == 2
+
+
 def test_missing_runs_are_named(tmp_path: Path) -> None:
     absent = {"mri/resnet18/1", "mri/resnet18+gc/2", "mri/resnet18+gc/3"}
     page = Page(write_report(synthetic.build(tmp_path / "out", missing=absent, images=20)).read_text("utf-8"))
@@ -200,7 +222,7 @@ def test_several_data_sets_and_policies(tmp_path: Path) -> None:
     )
     page = Page(write_report(folder).read_text("utf-8"))
     links = [str(link["href"]) for link in page.named("a")]
-    assert links[:5] == ["#all", "#data-1", "#data-2", "#data-3", "#data-4"]
+    assert links[1:6] == ["#all", "#data-1", "#data-2", "#data-3", "#data-4"]
     assert "ct (clean split)" in page.text
     assert "combinations of data set and split" in page.text
     assert "epochs instead of 500." in page.text
@@ -234,7 +256,7 @@ def test_the_answer_for_many_models_names_the_ends() -> None:
     names = ("se", "bam", "cbam", "eca", "gc", "srm", "ran")
     others = [row(f"resnet18+{name}", 90 + place, delta=place - 3.5) for place, name in enumerate(names)]
     assert words.answer("MRI", [row("resnet18", 93.5), *others]) == (
-        "On MRI, over one run of each model, ResNet-18 reached a mean AUC of 93.50 %; seven other models lay "
+        "On MRI, over one run of each model, ResNet-18 reached a mean AUC of 93.50 %; seven other models were "
         "between 90.00 % (ResNet-18 + SE) and 96.00 % (ResNet-18 + RAN), three of them above it."
     )
     below = [row(f"resnet18+{name}", 90, delta=-9) for name in names]

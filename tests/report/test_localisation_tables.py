@@ -168,7 +168,7 @@ def test_points_alone_can_be_spoken_of() -> None:
     assert localisation_words.where_it_looks([row]).startswith("No heat-map has any positive value")
     row.scores["pointing"] = Score(0.5, chance=0.1)
     said = localisation_words.where_it_looks([row])
-    assert said.endswith("lay at a marked lesion in this share of the images: 50.0 % for ResNet-18; chance 10.0 %.")
+    assert said.endswith("was at a marked lesion in this share of the images: 50.0 % for ResNet-18; chance 10.0 %.")
 
 
 def test_differences_and_blank_maps_in_words() -> None:

@@ -34,7 +34,17 @@ def test_no_difference_is_not_equality() -> None:
     assert "The difference is not larger than new training runs and new images would bring by chance (p ≥ 0.950" in text
     assert "does not show that the models are equally good" in text
     assert "up to 2.50 points" in text
-    assert "lay up to 2.50 points apart" in text  # 90.0 and 92.5
+    assert "were up to 2.50 points apart" in text  # 90.0 and 92.5
+
+
+def test_an_interval_wider_than_aucs_can_be_apart_says_any_size() -> None:
+    wide = row("resnet18+se", (91.0, 91.5), 1.0, (-263.5, 265.5), 0.9, 0.9)
+    assert "equally good: true differences of any size still fit these data." in verdict({"MRI": [BASELINE, wide]})
+
+
+def test_what_has_not_learned_comes_first() -> None:
+    text = verdict({"MRI": [BASELINE, CHANCE]}, "ResNet-18 has not learned.")
+    assert text.startswith("ResNet-18 has not learned. The difference is not larger")
 
 
 def test_what_is_more_than_chance_is_named_with_its_p() -> None:

@@ -80,11 +80,18 @@ def test_a_folder_to_its_report(images: Path, tmp_path: Path) -> None:
     (images / "notes.txt").write_text("scanner 3")
     ended = foveate("run", "--data", images, *SMALL, cwd=tmp_path)
     out = tmp_path / "foveate-images"
-    means, chance, report = ended.stdout.strip().splitlines()
+    means, chance, *warned, report = ended.stdout.strip().splitlines()
     assert means.startswith("images: mean AUC in per cent: ResNet-18 ")
-    assert "Runs of one and the same model lay up to" in chance
+    assert "Runs of one and the same model were up to" in chance
     assert report == f"report: {Path('foveate-images/report/index.html')}"
     assert "notes.txt" in ended.stderr
+    told, _, worked = ended.stderr.partition("images/resnet18/1")
+    for sentence in ("chosen by the names of the classes: sick.", "The patients are not known", "have 2 × 2 values"):
+        assert sentence in told  # before the first training
+        assert sentence not in worked
+    assert re.match(r"\d+ warnings, the weightiest first", warned[0])  # and once more at the end
+    stored = runs.read_json(out / "warnings.json")["warnings"]
+    assert {"positive_by_name", "patients_unknown", "few_images", "coarse_maps"} <= {own["key"] for own in stored}
     results = pd.read_csv(out / "results.csv")
     assert len(results) == 4
     assert results["auc"].between(0, 1).all()
@@ -183,6 +190,8 @@ def test_dry_run_writes_nothing(images: Path, tmp_path: Path) -> None:
     ended = foveate("run", "--data", images, *SMALL, "--dry-run", cwd=tmp_path)
     assert "4 runs = 2 models x 2 repeats" in ended.stdout
     assert "images through a network" in ended.stdout
+    assert "warning: images: The patients are not known" in ended.stdout
+    assert "warning: The heat-maps have 2 × 2 values" in ended.stdout
     assert not (tmp_path / "foveate-images").exists()
     ended = foveate("run", "--data", images, *SMALL, "--policy", "paper,shipped", "--dry-run", cwd=tmp_path, status=1)
     assert "have no split of their own" in ended.stderr  # before an image is decoded

@@ -63,7 +63,9 @@ def run(
     policy: Annotated[
         str | None, typer.Option(help="How to split: clean, paper, shipped, or several: paper,clean.")
     ] = None,
-    pixels: Annotated[int | None, typer.Option(help="Side of the square input.")] = None,
+    pixels: Annotated[
+        int | None, typer.Option(help="Side of the square input [default: 224]; 128 for a first look.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of every run.")] = None,
     repeats: Annotated[int | None, typer.Option(help="Runs a model.")] = None,
     models: Annotated[str | None, typer.Option(help="Such as resnet18,resnet18+cbam; or all.")] = None,

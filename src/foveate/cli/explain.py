@@ -48,8 +48,8 @@ def explain(
 ) -> None:
     """Score the heat-maps against marked lesions, draw them, and test how far they can be trusted.
 
-    Without options: Grad-CAM of the true class, as the main job does. What is asked for stands in OUT, and, but for
-    --maps, in the page once `foveate report OUT` has written it anew.
+    Without options: Grad-CAM of the true class, as the main job does. What is asked for is written into OUT, and, but
+    for --maps, into the page once `foveate report OUT` has written it anew.
     """
     from foveate.commands import explain as commands
     from foveate.execution.wish import Shown, Wish

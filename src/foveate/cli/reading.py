@@ -25,7 +25,9 @@ def create(
     cases: Annotated[
         str, typer.Option(metavar="N|FILE", help="Cases a data set, drawn; or a file with a case id in each line.")
     ] = "6",
-    repeat: Annotated[str, typer.Option(metavar="R|all", help="Whose heat-maps: of run R, or of all in turn.")] = "1",
+    training_run: Annotated[
+        str, typer.Option(metavar="R|all", help="Whose heat-maps: those of training run R, or of all runs in turn.")
+    ] = "1",
     consent: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The approved information for readers, plain text.")
     ] = None,
@@ -33,18 +35,33 @@ def create(
         Path | None, typer.Option(metavar="FILE", help="Questions as YAML instead of the paper's.")
     ] = None,
     show_truth: Annotated[bool, typer.Option("--show-truth", help="Tell readers each image's class.")] = False,
-    repeats: Annotated[float, typer.Option(min=0, max=0.5, help="Share of the cases that is shown twice.")] = 0.1,
+    shown_twice: Annotated[
+        float, typer.Option(metavar="SHARE", min=0, max=0.5, help="Share of the cases that each reader sees twice.")
+    ] = 0.1,
     no_going_back: Annotated[
         bool, typer.Option("--no-going-back", help="Readers may not change earlier answers.")
     ] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="Of cases and orders [default: drawn].")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    repeat: Annotated[str | None, typer.Option(hidden=True)] = None,
+    repeats: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Draw cases and render every picture into OUT/reading."""
     from foveate.commands import reading_set_up as commands
 
+    commands.refuse_old_names(repeat, repeats)
     commands.create(
-        out, dataset or [], cases, repeat, consent, questions, show_truth, repeats, not no_going_back, seed, quiet
+        out,
+        dataset or [],
+        cases,
+        training_run,
+        consent,
+        questions,
+        show_truth,
+        shown_twice,
+        not no_going_back,
+        seed,
+        quiet,
     )
 
 
@@ -135,7 +152,7 @@ def erase(
     name: Annotated[str, typer.Option("--name", metavar="PSEUDONYM", help="The reader.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a reader with all answers; names the backups that still hold them."""
+    """Delete a reader with all answers; names the backups that still have them."""
     from foveate.commands import reading as commands
 
     commands.erase(out, name, yes)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from foveate import console, runs
 from foveate.errors import UsageError
+from foveate.explanation import resolution
 from foveate.inference import results
 from foveate.inference.results import Row
 
@@ -46,7 +47,7 @@ def predict(
     if not whole:
         lost = [name for name, asked in (("JSON", as_json), ("table", out is not None)) if asked]
         nothing = f" No {' and no '.join(lost)} was written." if lost else ""
-        console.err.print(f"stopped after {len(rows):,} images; what stands above is whole.{nothing}", markup=False)
+        console.err.print(f"stopped after {len(rows):,} images; what is printed above is whole.{nothing}", markup=False)
     if not whole or any(row.unreadable for row in rows):
         raise SystemExit(1)
 
@@ -83,14 +84,18 @@ def _row(model: Classifier, found: Prediction | Unreadable, folder: Folder | Non
     assert found.raw is not None
     height, width, _ = picture.drawn_on.shape
     heat = on_original(found.raw, height, width, facts.pixels, facts.fit)
-    drawn = overlays.draw(picture.drawn_on, heat, name, probabilities[found.predicted])
-    file = folder.save(picture.image, drawn)
-    return Row(picture.image.shown, name, probabilities, picture.warnings, overlay=str(file), blank=not heat.any())
+    caution = resolution.coarse(found.raw.shape)
+    drawn = overlays.draw(picture.drawn_on, heat, name, probabilities[found.predicted], caution)
+    file, blank = folder.save(picture.image, drawn), not heat.any()
+    return Row(
+        picture.image.shown, name, probabilities, picture.warnings, overlay=str(file), blank=blank, caution=caution
+    )
 
 
 def _say(rows: Sequence[Row], classes: Sequence[str], overlay: Path | None, out: Path | None, quiet: bool) -> None:
     """What a person should know beside the predictions, on the error stream."""
     lines = results.warning_lines(rows)
+    lines += [f"warning: {caution} {resolution.FINER}" for caution in sorted({row.caution for row in rows} - {""})]
     blank = sum(bool(row.blank) for row in rows)
     if blank:
         lines.append(f"note: {blank:,} blank heat-maps: nothing in these images speaks for the predicted class.")

@@ -16,15 +16,24 @@ if TYPE_CHECKING:
     from foveate.reading.selection import Repeat
 
 
+def refuse_old_names(repeat: str | None, repeats: str | None) -> None:
+    """What was --repeat and --repeats: of `foveate run`, --repeats is how often each model is trained."""
+    with console.errors_for_people():
+        if repeat is not None:
+            raise UsageError(f"--repeat is called --training-run now: --training-run {repeat}")
+        if repeats is not None:
+            raise UsageError(f"--repeats is called --shown-twice now: --shown-twice {repeats}")
+
+
 def create(
     out: Path,
     datasets: list[str],
     cases: str,
-    repeat: str,
+    training_run: str,
     consent: Path | None,
     questions: Path | None,
     show_truth: bool,
-    repeats: float,
+    shown_twice: float,
     go_back: bool,
     seed: int | None,
     quiet: bool,
@@ -42,11 +51,11 @@ def create(
             folder,
             subjects,
             chosen,
-            _repeat(repeat),
+            _training_run(training_run),
             seed=seed,
             show_truth=show_truth,
             questions=read_questions(questions) if questions else QUESTIONS,
-            options=package.Options(repeat_share=repeats, go_back=go_back),
+            options=package.Options(repeat_share=shown_twice, go_back=go_back),
             consent=_text(consent) if consent else None,
             advance=bar.advance,
         )
@@ -77,12 +86,12 @@ def _cases(text: str) -> int | list[str]:
     return [line.strip() for line in _text(path).splitlines() if line.strip()]
 
 
-def _repeat(text: str) -> Repeat:
+def _training_run(text: str) -> Repeat:
     if text == "all":
         return "all"
     if text.isascii() and text.isdigit() and int(text) > 0:
         return int(text)
-    raise UsageError(f"--repeat must be the number of a run, such as 1, or all; not {text}.")
+    raise UsageError(f"--training-run must be the number of a run, such as 1, or all; not {text}.")
 
 
 def _text(path: Path) -> str:

@@ -16,6 +16,7 @@ from foveate.config import Study, presets
 from foveate.config.dataset import PHANTOM
 from foveate.errors import UsageError
 from foveate.execution.duration import duration
+from foveate.explanation import resolution
 from foveate.overrides import Overrides, assemble, hours_of
 from foveate.runs import StudyFolder
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _LONG = 1.0  # hours on a CPU beyond which a plan is shown before it starts
 _BUSY = 1.3  # times the CPU time that a step takes; what the system itself does stays below
-_FINE = 97  # pixels from which on a ResNet's last feature map is 4 x 4
 _MODEL_SECONDS = 7  # that `models` takes for a model of 224 pixels on two cores
 _WORTH_MEASURING = 30_000  # images passed through a network; fewer take minutes
 
@@ -61,6 +61,8 @@ def run(
             console.out.print(text, markup=False)
             if perhaps:
                 console.out.print(f"unless duplicates are left out: {perhaps}.", markup=False)
+            if not quiet:
+                console.out.print("\n".join(_first_warnings(study, folder)), markup=False)
             return
         folder.refuse_foreign(study)
         if not quiet and time_limit is None and not (folder.path / "results.csv").is_file():
@@ -68,23 +70,45 @@ def run(
     with console.errors_for_people(f"foveate run {folder.path}"), console.bar(quiet) as progress:
         page = pipeline.run(study, folder.path, device, progress)
     if not quiet:
-        console.out.print(_results_text(folder), markup=False)
+        console.out.print("\n".join([_results_text(folder), *_last_warnings(folder)]), markup=False)
     console.out.print(f"report: {page}", markup=False)
+
+
+def _first_warnings(study: Study, folder: StudyFolder) -> list[str]:
+    """What speaks against the numbers already; no image is opened, and no source is listed that was read before."""
+    from foveate.data.prepare import is_prepared
+    from foveate.data.sources import read_dataset
+    from foveate.report.warnings import collect, warning
+
+    read = [subject for subject in runs.subjects(study) if is_prepared(folder, subject)]
+    unread = study.datasets.keys() - {subject.dataset for subject in read}
+    given = [name for name, own in study.datasets.items() if name in unread and own.source and own.source != PHANTOM]
+    sources = {name: read_dataset(study.datasets[name]) for name in given}
+    return warning.lines(collect.before_training(study, sources, read, folder))
+
+
+def _last_warnings(folder: StudyFolder) -> list[str]:
+    """What speaks against the numbers, now that they are there."""
+    from foveate.report.warnings import collect, warning
+
+    return warning.short_lines(collect.collect(folder), f"all of them: the report, {folder.path / collect.FILE}")
 
 
 def _results_text(folder: StudyFolder) -> str:
     """The means and what the test says of them, in a few lines; the rest stands in the report."""
-    from foveate.report import tables, verdict
+    from foveate.report import learning, tables, verdict
 
     study, results, comparison = folder.study, tables.read_results(folder), tables.read_comparison(folder)
-    lines, found = [], {}
+    lines, found, learned = [], {}, {}
     for subject in runs.subjects(study):
         if not study.datasets[subject.dataset].source:
             continue
         found[subject.name] = tables.auc_table(study, subject, results, comparison)
+        learned[subject.name] = learning.learnings(study, subject, results)
         means = [f"{row.title} {row.mean:.2f}" for row in found[subject.name] if row.mean is not None]
         lines.append(f"{subject.name}: mean AUC in per cent: {', '.join(means)}")
-    return "\n".join([*lines, *([verdict.verdict(found)] if len(study.models) > 1 and found else [])])
+    said = verdict.verdict(found, learning.unlearned(learned, study.evaluation.confidence))
+    return "\n".join([*lines, *([said] if len(study.models) > 1 and found else [])])
 
 
 def stage(name: str, out: Path, device: str, quiet: bool) -> None:
@@ -297,29 +321,8 @@ def _image_counts(study: Study, folder: StudyFolder | None = None) -> dict[str, 
     return counts
 
 
-def _class_lines(study: Study, folder: StudyFolder | None = None) -> list[str]:
-    """Which labels would count as disease, where the study does not say."""
-    from foveate.data.classes import chosen_by, classes_of
-    from foveate.data.prepare import is_prepared
-    from foveate.data.sources import read_dataset
-
-    lines = []
-    read = {own.dataset for own in runs.subjects(study) if folder and is_prepared(folder, own)}
-    for name, dataset in study.datasets.items():
-        if name in read:
-            continue  # it is decided
-        if dataset.source and dataset.source != PHANTOM and not dataset.positive:
-            labels = sorted({image.label for image in read_dataset(dataset).images})
-            classes, positives = classes_of(labels, (), dataset.each_class, dataset.source)
-            disease = ", ".join(list(classes)[-positives:])
-            tells = chosen_by(labels, ()) == "name"
-            why = "by the names of the classes" if tells else "the last in the alphabet: neither name tells"
-            lines.append(f"{name}: the positive class (disease) is {disease}, {why}; --positive says otherwise")
-    return lines
-
-
 def _file_lines(study: Study, folder: StudyFolder | None) -> list[str]:
-    """What becomes of every file of the data sets, and what is odd about them."""
+    """What becomes of every file of the data sets that are not read yet."""
     from foveate.data.prepare import is_prepared
     from foveate.data.sources import read_dataset, said, tally
 
@@ -328,7 +331,7 @@ def _file_lines(study: Study, folder: StudyFolder | None) -> list[str]:
     for name, dataset in study.datasets.items():
         if name not in read and dataset.source and dataset.source != PHANTOM:
             source = read_dataset(dataset)
-            lines += [f"{name}: {sentence}" for sentence in (said(tally(source), source), *source.warnings)]
+            lines.append(f"{name}: {said(tally(source), source)}")
     return lines
 
 
@@ -350,17 +353,15 @@ def _plan_text(study: Study, plan: Plan, device: str, folder: StudyFolder | None
         lines.append(f"other programs are at work here: while they are, about {plan.speed.busy:.1f} times as long.")
     if plan.speed.unmeasured:
         lines.append(f"{plan.speed.unmeasured} models were not timed, and taken to be as slow as the slowest that was.")
-    lines += [*_file_lines(study, folder), *_class_lines(study, folder)]
-    if study.images.pixels < _FINE:
-        lines.append(f"below {_FINE} pixels the heat-maps are smaller than 4 x 4 before they are enlarged.")
+    lines += _file_lines(study, folder)
     left_out = [name for name, dataset in study.datasets.items() if not dataset.source]
     if left_out:
         lines.append(f"left out, no folder given: {', '.join(left_out)}")
     if where.type == "cpu" and plan.hours > _LONG:
         fit = fitting(study, images, plan, _LONG)
         if fit:
-            coarse = f" (below {_FINE} pixels: heat-maps smaller than 4 x 4)" if fit[0] < _FINE else ""
-            lines.append(f"to be done in an hour here: --pixels {fit[0]} --epochs {fit[1]}{coarse}")
+            lines.append(f"to be done in an hour here: --pixels {fit[0]} --epochs {fit[1]}")
+            lines += filter(None, [resolution.coarse(resolution.map_size(fit[0]))])
         else:
             lines.append("no number of pixels and epochs brings this to an hour here: use a GPU or fewer --repeats.")
     return "\n".join(lines)

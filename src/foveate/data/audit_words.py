@@ -9,6 +9,7 @@ from foveate.data.examine import Audit
 from foveate.data.findings import Findings, Identity, Repeated
 from foveate.data.shortcuts import Auc, Shortcut, Shortcuts
 from foveate.data.sources import said
+from foveate.data.sources.volumes import burned_in_said
 
 PARTS = {"train": "training", "val": "validation", "test": "test"}
 _TELLS = 0.6  # an AUC, at the lower end of its interval, from which on a shortcut is called one,
@@ -32,6 +33,7 @@ def headlines(audit: Audit) -> list[Headline]:
     lines = [*_repeated(found), *_duplicates(found), *_patients(found), *_shortcuts(found), *_scalings(found)]
     lines += _unusable(audit)
     lines += [Headline(f"{warning.rstrip('.')}.", False) for warning in audit.source.warnings]
+    lines += [Headline(burned_in_said(audit.source.burned_in), False)] if audit.source.burned_in else []
     lines.append(Headline(f"{said(audit.files, audit.source)}.", False))
     return sorted(lines, key=lambda line: not line.grave)
 
@@ -39,8 +41,18 @@ def headlines(audit: Audit) -> list[Headline]:
 def without_names(audit: Audit) -> list[str]:
     """What a report must say of the images, repeated pictures, shortcuts and scales, without the name of a file or
     patient."""
-    found = audit.found
-    return [line.text for line in [*_repeated(found), *_shortcuts(found), *_scalings(found)] if line.grave]
+    repeated = [line.text for line in _repeated(audit.found) if line.grave]
+    return [*repeated, *shortcut_sentences(audit), *scaling_sentences(audit)]
+
+
+def shortcut_sentences(audit: Audit) -> list[str]:
+    """Those of the shortcuts alone, which hold for any split of the images."""
+    return [line.text for line in _shortcuts(audit.found) if line.grave]
+
+
+def scaling_sentences(audit: Audit) -> list[str]:
+    """Those of the rules by which stored numbers became grey values."""
+    return [line.text for line in _scalings(audit.found) if line.grave]
 
 
 def concerns(audit: Audit, skip_unreadable: bool = False) -> list[str]:

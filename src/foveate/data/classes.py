@@ -14,12 +14,15 @@ _HEALTHY = re.compile(
 )
 
 
+_LONGEST = 40  # characters of the name of a class that several labels make
+
+
 def two_classes(labels: Sequence[str], positive: Sequence[str], source: str) -> dict[str, list[str]]:
     """Class name -> the labels it is made of; the positive class (disease) is the second.
 
-    A class of one label keeps its name; several labels become "positive" or "negative". With two labels and no
-    choice made, the one that sounds healthy is negative, else the second in the alphabet is positive. Raises
-    UsageError for a positive label that does not exist, and for more than two labels without a choice.
+    A class of one label keeps its name; that of several is made of theirs (`_names`). With two labels and no choice
+    made, the one that sounds healthy is negative, else the second in the alphabet is positive. Raises UsageError for a
+    positive label that does not exist, and for more than two labels without a choice.
     """
     names, positive = sorted(set(labels)), [unicodedata.normalize("NFC", label) for label in positive]
     for label in positive:
@@ -39,7 +42,8 @@ def two_classes(labels: Sequence[str], positive: Sequence[str], source: str) -> 
     negative = [name for name in names if name not in positive]
     if not negative:
         raise UsageError(f"{source}: every class is named positive; at least one must be left as negative.")
-    return {_name(negative, "negative"): negative, _name(positive, "positive"): sorted(set(positive))}
+    positive = sorted(set(positive))
+    return dict(zip(_names(negative, positive), (negative, positive), strict=True))
 
 
 def classes_of(
@@ -90,5 +94,26 @@ def _named_diseased(names: Sequence[str]) -> str:
     return ""
 
 
-def _name(labels: Sequence[str], several: str) -> str:
-    return labels[0] if len(labels) == 1 else several
+def _names(negative: Sequence[str], positive: Sequence[str]) -> tuple[str, str]:
+    """What the two classes are called: by their labels, glioma+meningioma, or where those are too long by what they are
+    not, not_normal, or else no_disease and disease. Never alike, and never like another label."""
+    taken = {*negative, *positive}
+    names = _name(negative, positive, "no_disease", taken), _name(positive, negative, "disease", taken)
+    return names if names[0] != names[1] else ("no_disease", "disease")
+
+
+def _name(labels: Sequence[str], others: Sequence[str], several: str, taken: set[str]) -> str:
+    if len(labels) == 1:
+        return labels[0]
+    forms = ["+".join(map(_safe, labels))]
+    if len(others) == 1:
+        forms.append(f"not_{_safe(others[0])}")
+    fitting = [form for form in forms if len(form) <= _LONGEST and form not in taken]
+    while several in taken:
+        several += "_"
+    return fitting[0] if fitting else several
+
+
+def _safe(label: str) -> str:
+    """A label as it can be part of a column's and a file's name: blanks and slashes become _."""
+    return re.sub(r"[^\w.-]+", "_", label)

@@ -144,6 +144,7 @@ def prepare(folder: StudyFolder, subject: Subject, source: Source, advance: Adva
     facts["positives"] = list(classes)[-positives:]
     facts["positive_chosen_by"] = chosen_by(sorted(set(labels)), dataset.positive)
     facts["warnings"] = source.warnings
+    facts["burned_in"] = source.burned_in
     facts["unreadable"] = [[source.images[row].label, reason] for row, reason in packs.unreadable]
     facts["masks"] = len(packs.masks)
     disease = set(list(classes)[-positives:])

@@ -72,4 +72,8 @@ def _counts(audit: Audit) -> dict[str, Any]:
     whole = audit_json.as_json(audit)
     counts = {name: value for name, value in whole.items() if name not in _OF_FILES}
     counts["patients_in_several_parts"] = len(audit.found.patients.both_sides)
-    return counts | {"sentences": audit_words.without_names(audit)}
+    return counts | {
+        "sentences": audit_words.without_names(audit),
+        "shortcut_sentences": audit_words.shortcut_sentences(audit),
+        "scaling_sentences": audit_words.scaling_sentences(audit),
+    }

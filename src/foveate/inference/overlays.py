@@ -23,17 +23,20 @@ _INK, _FAINT = "#1a1a1a", "#666666"
 _NAME = 200  # bytes of a file's name; file systems take 255
 
 
-def draw(image: NDArray[np.uint8], heat: NDArray[np.float64], predicted: str, probability: float) -> NDArray[np.uint8]:
+def draw(
+    image: NDArray[np.uint8], heat: NDArray[np.float64], predicted: str, probability: float, caution: str = ""
+) -> NDArray[np.uint8]:
     """Image (H, W, 3) and heat (H, W) in [0, 1] -> RGB picture: both side by side in full, the caption below.
 
-    A blank map leaves the image greyed, and the caption says so.
+    A blank map leaves the image greyed, and the caption says so; `caution` stands below, such as that a map is coarse.
     """
     blank = not heat.any()
     height, width = heat.shape
     caption = f"{predicted}: {probability:.3f}"
     explained = f"blank heat-map: no positive evidence for {predicted}" if blank else f"right: Grad-CAM for {predicted}"
     lines = [(line, _INK) for line in textwrap.wrap(caption, _LINE)]
-    lines += [(line, _FAINT) for text in (explained, SMALL_PRINT) for line in textwrap.wrap(text, _LINE)]
+    small = filter(None, (explained, caution, SMALL_PRINT))
+    lines += [(line, _FAINT) for text in small for line in textwrap.wrap(text, _LINE)]
     font = _font(min(24, max(12, width // 36)))
     step = round(font.size * 1.4)
     text_width = max(int(font.getlength(line)) + 1 for line, _ in lines)

@@ -29,6 +29,7 @@ class Row:
     unreadable: str = ""
     overlay: str = ""  # the path of its picture
     blank: bool | None = None  # whether its heat-map is blank; None where none was asked for
+    caution: str = ""  # what must be said of its heat-map, such as that it is too coarse to localise anything
 
 
 def printable(text: str) -> str:
@@ -81,6 +82,7 @@ def _image(row: Row, classes: Sequence[str]) -> dict[str, Any]:
     }
     if row.overlay:
         said |= {"overlay": row.overlay, "blank": row.blank}
+        said |= {"caution": row.caution} if row.caution else {}
     return said
 
 

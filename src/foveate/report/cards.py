@@ -73,7 +73,7 @@ def model_card(folder: StudyFolder, subject: Subject, model: str) -> str:
         "Evaluation": card.evaluation(),
         "Calibration": card.calibration(),
         "Heat-maps": card.heat_maps(),
-        "Limitations": ["\n".join(f"- {_plain(line)}" for line in limitations(folder, subject))],
+        "Limitations": ["\n".join(f"- {_plain(line)}" for line in limitations(folder, subject, model))],
         "Seeds, software and hardware": card.reproducibility(),
         "How to load it": card.loading(),
         "For the author to add": [FOR_THE_AUTHOR],
@@ -167,7 +167,7 @@ class _Card:
             if pd.isna(row["ci_low"]):
                 return f"{text}; no interval: {row['note']}."
             return f"{text}; {self.level} interval {_range(row['ci_low'], row['ci_high'])} ({row['method']})."
-        return f"{text}. tests.csv holds no interval of it."
+        return f"{text}. tests.csv has no interval of it."
 
     def _comparison(self) -> str:
         if self.model == self.study.baseline:
@@ -201,7 +201,7 @@ class _Card:
         return Table("", head, tuple(rows)).markdown()[:-1] if rows else ""
 
     def calibration(self) -> list[str]:
-        return [self._measures(CALIBRATION) or "Not known: results.csv holds no measure of calibration for this model."]
+        return [self._measures(CALIBRATION) or "Not known: results.csv has no measure of calibration for this model."]
 
     def heat_maps(self) -> list[str]:
         if not any((place / "heatmaps.npz").is_file() for place in self.places):
@@ -215,7 +215,7 @@ class _Card:
                 if self.audit.get("masks") or self.audit.get("regions")
                 else "no lesions were marked"
             )
-            return [f"{made} Where they lie was not scored: {why}."]
+            return [f"{made} Whether they are on the lesion was not scored: {why}."]
         scored = f"Scored on {words.amount(own.images, 'image')} with a marked lesion ({own.blank} maps blank)"
         return [f"{made} {scored}: {card_sentence(own)}."]
 
@@ -251,7 +251,7 @@ class _Card:
     def loading(self) -> list[str]:
         trained = [place for place in self.places if (place / "weights.safetensors").is_file()]
         if not trained:
-            return ["Not possible yet: the folder holds no weights of this model."]
+            return ["Not possible yet: the folder has no weights of this model."]
         run = trained[0].relative_to(self.folder.path).as_posix()
         others = f" Runs with weights: {words.listed([place.name for place in trained])}." if len(trained) > 1 else ""
         code = f'import foveate\n\ntrained = foveate.load_model("{run}")  # network, classes, pixels, mean, std'

@@ -42,7 +42,7 @@ def checklist_markdown(items: Sequence[Item]) -> str:
         "",
         f"{len(items)} topics: {', '.join(f'{status} {count}' for status, count in counts.items())}.",
         "",
-        "Done: the fact stands in the files named, for the manuscript to tell. Titles are in our own words and without "
+        "Done: the fact is in the files named, for the manuscript to tell. Titles are in our own words and without "
         "numbers; fill in the guideline’s own form for a journal.",
         "",
         *(f"- {name}: {source}" for name, source in GUIDELINES.items()),

@@ -27,7 +27,7 @@ def _front(d: Draft) -> None:
     d.ask("Clinical background, intended use, users and place in care", "CTS",
           "Say what is done today, and who would use such a model, for which patients, at which point of their care.")
     d.ask("Known inequalities in health", "T", "Say which groups are known to fare worse.", NO_PATIENTS)
-    d.ask("Aims and hypotheses", "CTS", "State them; study.yaml holds the question. Models are developed and tested.")
+    d.ask("Aims and hypotheses", "CTS", "State them; study.yaml has the question. Models are developed and tested.")
     d.ask("Prospective or retrospective; goal of the study", "CS", "Say which, and whether it is a feasibility study.")
     d.ask("Approval of an ethics committee, and consent", "TS",
           "Name the committee and its decision, or why none was needed, and how patients consented.", NO_PATIENTS)
@@ -56,8 +56,8 @@ def _images(d: Draft) -> None:
            [d.config, *d.of_data("pack", "index.json")], "The images are not read yet.")
     d.ask("Missing data", "CTS", "Say what was missing before the images came into the folder, and what was done.",
           "The program draws the images itself: none is missing.")
-    d.ask("Patients in each part, and how they stand for the intended ones", "CTS",
-          "Give age, sex, severity, other diagnoses and sites: the folder holds none of them.", NO_PATIENTS)
+    d.ask("Patients in each part, and how well they represent the intended ones", "CTS",
+          "Give age, sex, severity, other diagnoses and sites: the folder has none of them.", NO_PATIENTS)
     counts = (
         ", ".join(f"{part} {words.listed([f'{count:,} {name}' for name, count in of.items()])}"
                   for part, of in audit.get("parts", {}).items())
@@ -98,7 +98,7 @@ def _parts(d: Draft) -> None:
     if d.synthetic:
         d.omit(title, "C", NO_PATIENTS)
     else:
-        d.show(title, "C", "By patient: all images of a patient stand in one part.", [*d.audit_files, *splits],
+        d.show(title, "C", "By patient: all images of a patient are in one part.", [*d.audit_files, *splits],
                "Not known for patients: " + "; ".join(f"{why} ({', '.join(on)})" for why, on in unsure.items())
                + ". Find out, or say so.", where=not unsure)
     d.ask("Number of images, and why it is enough", "CTS", "Say how the number was arrived at: no file plans it.")
@@ -154,7 +154,7 @@ def _evaluation(d: Draft) -> None:
     results, measures, comparison, tests = (
         d.folder.path / f"{name}.csv" for name in ("results", "measures", "comparison", "tests")
     )
-    d.show("Measures of performance", "CTS", "AUC of every evaluated run, and what else the tables hold.",
+    d.show("Measures of performance", "CTS", "AUC of every evaluated run, and what else the tables have.",
            [results, *([measures] if measures.is_file() else [])], "No run is evaluated yet.", where=len(d.results) > 0)
     title = "Intervals, tests, and allowance for several comparisons"
     others = d.comparison[d.comparison["model"] != d.study.baseline]
@@ -181,7 +181,7 @@ def _evaluation(d: Draft) -> None:
     d.show("Explanations: whether they are right", "C", "Scored on lesion masks, beside chance and a central blob.",
            [d.folder.path / "localisation.csv"], f"Heat-maps were not all scored ({why}): say so.", where=not without)
     several = " Its split policies side by side show what copies change." if len(d.study.policies) > 1 else ""
-    d.ask("Robustness and sensitivity analyses", "CS", f"Say what was tried: no file holds such an analysis.{several}")
+    d.ask("Robustness and sensitivity analyses", "CS", f"Say what was tried: no file has such an analysis.{several}")
     d.ask("Subgroups and fairness", "CTS", "Compare groups of patients, or say that it was not done.", NO_PATIENTS)
     best = "" if d.study.recipe.report_epoch == "last" else " The epoch was chosen on it: no part is untouched."
     d.show("Testing on images of the same source", "C", "On the validation part, which chose no weights.", [results],
@@ -200,7 +200,7 @@ def _results(d: Draft) -> None:
     d.show("Performance of every run and model", "CTS", "AUC of every run with its interval; means, differences.",
            files, d.gap if bounded else "Give intervals: foveate evaluate.", where=d.complete and bounded)
     d.ask("Calls against labels (cross-tabulation)", "CS",
-          "Count them at your threshold from the predictions.csv of a run: no file holds the table.")
+          "Count them at your threshold from the predictions.csv of a run: no file has the table.")
     d.ask("Analysis of failures", "CS", "Look at the worst errors in predictions.csv and say what they have in common.")
     d.ask("Harm from the test or the reference standard", "S", "Say whether there was any.", NO_PATIENTS)
 

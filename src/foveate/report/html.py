@@ -20,10 +20,21 @@ from PIL import Image, ImageDraw
 from foveate import runs
 from foveate.config import Study
 from foveate.config.dataset import PHANTOM
-from foveate.explanation import captions, overlays, panels
+from foveate.explanation import captions, overlays, panels, resolution
 from foveate.explanation.charts import model_title
 from foveate.reading.results import DatasetResults
-from foveate.report import detail_tables, policy_table, reading_section, tables, verdict, viewer, words
+from foveate.report import (
+    detail_tables,
+    glossary,
+    learning,
+    policy_table,
+    reading_section,
+    tables,
+    verdict,
+    viewer,
+    warnings_box,
+    words,
+)
 from foveate.report.assumptions import assumptions, deviations
 from foveate.report.localisation_section import localisation_section
 from foveate.report.localisation_tables import read_summary
@@ -49,7 +60,10 @@ def write_report(folder: StudyFolder) -> Path:
     environment.filters.update(decimals=tables.decimals, signed=tables.signed, percent=tables.percent)
     environment.filters.update(between=tables.between, p_value=tables.p_value, title_of=model_title)
     environment.filters.update(with_delta=tables.with_delta, times=tables.times, breakable=_breakable)
-    page = environment.get_template("report.html.j2").render(_page(folder))
+    template, content = environment.get_template("report.html.j2"), _page(folder)
+    words_used = glossary.used_in(template.render(content, glossary=""))
+    explained = environment.get_template("glossary.html.j2").render(terms=words_used)
+    page = template.render(content, glossary=Markup(explained))
     page = page.replace(" %", "\u00a0%").replace("p = ", "p\u00a0=\u00a0")  # no line ends between a number and these
     runs.write_text(folder.report, page)
     return folder.report
@@ -60,6 +74,7 @@ def _page(folder: StudyFolder) -> dict[str, Any]:
     subjects, summary = runs.subjects(study), read_summary(folder)
     comparison, tests = tables.read_comparison(folder), tables.read_tests(folder)
     rows = {subject: tables.auc_table(study, subject, results, comparison) for subject in subjects}
+    learned = {words.subject_title(study, subject): learning.learnings(study, subject, results) for subject in subjects}
     located = {subject: localisation_section(folder, subject, summary) for subject in subjects}
     policies = policy_table.policy_table(study, rows)
     readings = reading_section.readings(folder)
@@ -73,7 +88,11 @@ def _page(folder: StudyFolder) -> dict[str, Any]:
     return {
         "study": study,
         "answer": answer,
-        "chance": verdict.verdict({words.subject_title(study, subject): rows[subject] for subject in subjects}),
+        "chance": verdict.verdict(
+            {words.subject_title(study, subject): rows[subject] for subject in subjects},
+            learning.unlearned(learned, study.evaluation.confidence),
+        ),
+        "warnings": warnings_box.warnings_box(folder),
         "missing": words.missing(study, absent),
         "missing_count": f"{len(absent)} of {total}",
         "models": [model_title(model) for model in study.models],
@@ -94,6 +113,7 @@ def _page(folder: StudyFolder) -> dict[str, Any]:
             "".join(_template(f"{name}.css") for name in ("report", "viewer", *(["reading"] if readings else [])))
         ),
         "script": Markup(_template("report.js") + _template("viewer.js")),
+        "finer": resolution.FINER,
         "inferno": ", ".join("rgb({} {} {})".format(*overlays.on_white(value / 8)) for value in range(9)),
     }
 
@@ -146,7 +166,7 @@ def _section(
         "models": [model_title(model) for model in study.models],
         "charts": section_charts(folder, subject, f"chart-{number}", title),
         "panel": _grid(content) if content else None,
-        "coarse": words.coarse(content.map_size) if content else "",
+        "coarse": resolution.coarse(content.map_size) if content else "",
         "without_maps": [model_title(m) for m in study.models if content and m not in content.models],
         "pair": _pair(*pair) if pair else None,
         "viewer": viewer.content(folder, subject),

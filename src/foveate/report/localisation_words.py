@@ -19,7 +19,7 @@ def where_it_looks(rows: Sequence[Localisation]) -> str:
         between = between_ends([(row.title, score.value) for row, score in energies[1:]], percent)
         shares = f"{percent(energies[0][1].value)} for {energies[0][0].title}, between {between} for the others"
     first = energies[0][1]
-    text = f"Inside the marked lesions lay this share of the heat-maps’ strength: {shares}. "
+    text = f"This share of the heat-maps’ strength was inside the marked lesions: {shares}. "
     text += f"A map that knows nothing would get {percent(first.chance)}, the lesions’ share of the image"
     if first.centre_prior is None:
         return f"{text}."
@@ -43,7 +43,7 @@ def _where_it_points(rows: Sequence[Localisation]) -> str:
     shares = listed([f"{percent(score.value)} for {row.title}" for row, score in pointing])
     chance = percent(pointing[0][1].chance)
     return (
-        f"The heat-maps’ hottest place lay at a marked lesion in this share of the images: {shares}; chance {chance}."
+        f"The heat-maps’ hottest place was at a marked lesion in this share of the images: {shares}; chance {chance}."
     )
 
 
@@ -70,7 +70,7 @@ def localisation_meaning(rows: Sequence[Localisation]) -> str:
     text = (
         "Energy is the share of the heat-map’s total inside the lesion; lift is energy divided by the lesion’s share "
         "of the image, averaged over images. Pixel AUPRC and AUROC ask whether lesion pixels are hotter than others. "
-        "Pointing game: is the hottest place within 15/224 of the side from the lesion; hit rate: does it lie inside. "
+        "Pointing game: is the hottest place within 15/224 of the side from the lesion; hit rate: is it inside. "
         "IoU: how well the lesion is covered by as many of the hottest pixels as it has, and by what Otsu’s threshold "
         "marks. 1 or 100 % is perfect everywhere."
     )
@@ -130,13 +130,13 @@ def card_sentence(row: Localisation) -> str:
     """One model's scores for its card."""
     energy, auprc, pointing = (row.scores[metric] for metric in ("energy", "pixel_auprc", "pointing"))
     parts = [
-        f"{percent(energy.value)} of the heat lies inside the lesion, {_beside(energy)}"
+        f"{percent(energy.value)} of the heat is inside the lesion, {_beside(energy)}"
         if energy.value is not None
         else "",
         f"pixel AUPRC {SHOWN['pixel_auprc'][1](auprc.value)}, {_beside(auprc, 'pixel_auprc')}"
         if auprc.value is not None
         else "",
-        f"the hottest place lies at the lesion in {percent(pointing.value)} of the maps, {_beside(pointing)}"
+        f"the hottest place is at the lesion in {percent(pointing.value)} of the maps, {_beside(pointing)}"
         if pointing.value is not None
         else "",
     ]

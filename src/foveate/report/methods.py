@@ -110,7 +110,7 @@ def _split(study: Study, policy: str, audits: dict[Subject, dict[str, Any]]) -> 
         elif any(study.datasets[subject.dataset].source != PHANTOM for subject in own):
             text += "; which images were of one patient was not known"
         removed = sum(audit["duplicates"]["removed"] for audit in own.values())
-        copies = f"pixel-identical copies were removed ({removed:,} images)" if removed else "no image stood twice"
+        copies = f"pixel-identical copies were removed ({removed:,} images)" if removed else "no image was there twice"
         text = f"{copies}; {text}"
     return f"in the {policy} arm, {text}" if len(study.policies) > 1 else text
 

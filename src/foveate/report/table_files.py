@@ -60,7 +60,7 @@ def write_all(folder: StudyFolder) -> list[Path]:
         texts |= table_files(subject.name, auc_csv(rows), display)
         located = localisation_table(study, subject, summary)
         if located:
-            display = score_table(located, f"Whether the heat-maps lie on the lesions of {title}, over all runs.")
+            display = score_table(located, f"Whether the heat-maps are on the lesions of {title}, over all runs.")
             texts |= table_files(f"{subject.name}-localisation", localisation_csv(located), display)
         if reading := readings.get(subject.name):
             texts |= table_files(f"{subject.name}-readers", readers_csv(reading), readers_display(reading, title))

@@ -7,14 +7,20 @@ from collections.abc import Mapping, Sequence
 from foveate.report.tables import ModelResult, between, p_equals, p_value, signed
 from foveate.report.words import counted, listed, word
 
+_ALL = 50.0  # points of AUC between chance and never wrong
 ALPHA = 0.05  # of a family: all comparisons with the baseline on one data set, by Holm
 
 
-def verdict(tables: Mapping[str, Sequence[ModelResult]]) -> str:
+def verdict(tables: Mapping[str, Sequence[ModelResult]], unlearned: str = "") -> str:
     """Which differences are more than new runs and new images would bring by chance; `tables` by the data set's title.
 
-    Says what a study that shows none leaves open, and what one run of each model cannot show.
+    Says what a study that shows none leaves open, and what one run of each model cannot show. `unlearned` says which
+    networks have not learned (learning.unlearned): that comes first, for their comparison says nothing.
     """
+    return " ".join(filter(None, [unlearned, _of_differences(tables)]))
+
+
+def _of_differences(tables: Mapping[str, Sequence[ModelResult]]) -> str:
     if all(row.deviation is None for rows in tables.values() for row in rows):
         return (
             "With one run of each model nobody can tell how much of a difference is chance: a second training of the "
@@ -39,13 +45,18 @@ def verdict(tables: Mapping[str, Sequence[ModelResult]]) -> str:
         text = f"{none} larger than new training runs and new images would bring by chance "
         text += f"(p ≥ {p_value(min(p for *_, p in tested))}{adjusted}). That does not show that the models are "
         bounds = [abs(bound) for _, row, _ in tested if row.interval for bound in row.interval]
-        fit = f": true differences of up to {max(bounds):.2f} points still fit these data" if bounds else ""
+        fit = f": {_fitting(max(bounds))} still fit these data" if bounds else ""
         return f"{text}equally good{fit}. {spread}"
     rest = len(tested) - len(named)
     text = f"More than chance explains{adjusted}: {listed(named)}."
     if rest:
         text += f" The other {counted(rest, 'difference') if rest > 1 else 'difference'} may be chance."
     return f"{text} {spread}"
+
+
+def _fitting(points: float) -> str:
+    """Differences that an interval does not exclude; of few runs it can be wider than AUCs can be apart."""
+    return f"true differences of up to {points:.2f} points" if points < _ALL else "true differences of any size"
 
 
 def _family(tables: Mapping[str, Sequence[ModelResult]]) -> int:
@@ -56,7 +67,7 @@ def _spread(tables: Mapping[str, Sequence[ModelResult]]) -> str:
     """How far runs of one model lie apart."""
     values = [[test for test in row.tests if test is not None] for rows in tables.values() for row in rows]
     widest = max((max(own) - min(own) for own in values if len(own) > 1), default=0.0)
-    return f"Runs of one and the same model lay up to {widest:.2f} points apart."
+    return f"Runs of one and the same model were up to {widest:.2f} points apart."
 
 
 def quotes(

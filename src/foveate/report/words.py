@@ -89,7 +89,7 @@ def answer(title: str, rows: Sequence[ModelResult]) -> str:
         above = sum(row.delta is not None and row.delta > 0 for row in others)
         between = between_ends([(row.title, row.mean) for row in others], "{:.2f} %".format)
         which = f"{word(above) if above else 'none'} of them above it"
-        return f"{first}; {word(len(others))} other models lay between {between}, {which}."
+        return f"{first}; {word(len(others))} other models were between {between}, {which}."
     return f"{first}; {compared}." if compared else f"{first}; no other model has ended a run yet."
 
 
@@ -138,7 +138,7 @@ def policy(subject: Subject, study: Study, patients: int | None) -> str:
             return (
                 f"As the paper describes it, all images were put together and split at random, {share} for "
                 "validation. Duplicates were kept and patients not looked at: copies of an image, and "
-                "images of one patient, may stand in both parts and make every network look better than "
+                "images of one patient, may be in both parts and make every network look better than "
                 "it is."
             )
         case "shipped":
@@ -163,8 +163,8 @@ def data_facts(audit: Mapping[str, Any]) -> list[str]:
     """What the audit found, as sentences without any file's name."""
     labels, classes = audit.get("labels", {}), audit.get("classes", {})
     found = listed([f"{count:,} {label}" for label, count in labels.items()])
-    facts = [f"The source holds {amount(audit['images'], 'image')} ({found}); {audit['used']:,} were used."]
-    merged = [f"“{name}” stands for {listed(of)}" for name, of in classes.items() if list(of) != [name]]
+    facts = [f"The source has {amount(audit['images'], 'image')} ({found}); {audit['used']:,} were used."]
+    merged = [f"“{name}” is made of {listed(of)}" for name, of in classes.items() if list(of) != [name]]
     positive = positive_classes(audit)
     chosen = "as the study says"
     if audit.get("positive_chosen_by") == "name":
@@ -185,21 +185,16 @@ def data_facts(audit: Mapping[str, Any]) -> list[str]:
     facts += [_duplicates(audit.get("duplicates") or {})]
     near = audit.get("near_duplicates") or {}
     if near.get("across_parts"):
-        pictures = amount(near["across_parts"], "picture stands", "pictures stand")
-        facts.append(
-            f"{pictures} in both parts, identical or nearly so: these validation images were seen in training."
-        )
+        facts.append(near_across(near["across_parts"]))
     elif near.get("clusters"):
-        pictures = amount(near["clusters"], "picture stands", "pictures stand")
+        pictures = amount(near["clusters"], "picture is", "pictures are")
         facts.append(f"{pictures} among them more than once, identical or nearly so, and always in one part.")
     facts += (audit.get("findings") or {}).get("sentences", [])
     patients = audit.get("patients")
     known = f"Images of {amount(patients, 'patient')}." if patients else "The patients are not known."
     facts.append(known)
-    unreadable = audit.get("unreadable") or []
-    if unreadable:
-        reasons = listed(sorted({str(entry[1]) for entry in unreadable}))
-        facts.append(f"{amount(len(unreadable), 'unreadable image')} left out, as the study asks ({reasons}).")
+    if audit.get("unreadable"):
+        facts.append(f"{unreadable(audit['unreadable'])}.")
     if audit.get("files"):
         facts.append(f"{said(Tally(**audit['files']))}.")
     elif audit.get("ignored_files"):  # of a study that was prepared before its files were counted
@@ -216,14 +211,31 @@ def _duplicates(duplicates: Mapping[str, Any]) -> str:
         return "No two images have the same pixels."
     text = f"{amount(duplicates['images'], 'image is', 'images are')} an exact copy of another"
     if duplicates.get("conflicting_groups"):
-        conflicting = amount(duplicates["conflicting_groups"], "picture stands", "pictures stand")
-        text += f"; {conflicting} under both labels"
+        conflicting = amount(duplicates["conflicting_groups"], "picture has", "pictures have")
+        text += f"; {conflicting} more than one label"
     removed = duplicates.get("removed")
     text += f"; {removed:,} removed." if removed else "; none was removed."
     if duplicates.get("across_parts"):
-        across = amount(duplicates["across_parts"], "validation image is", "validation images are")
-        text += f" {across} also in the training part, pixel for pixel."
+        text += f" {in_training_too(duplicates['across_parts'])}."
     return text
+
+
+def in_training_too(count: int) -> str:
+    """1 validation image is also in the training part, pixel for pixel"""
+    across = amount(count, "validation image is", "validation images are")
+    return f"{across} also in the training part, pixel for pixel"
+
+
+def near_across(count: int, which: str = "") -> str:
+    """What nearly identical pictures in both parts mean; `which` says of which split."""
+    pictures = amount(count, "picture is", "pictures are")
+    return f"{pictures} in both parts{which}, identical or nearly so: these validation images were seen in training."
+
+
+def unreadable(entries: Sequence[Sequence[object]]) -> str:
+    """How many images were left out and why; `entries` (label, reason) as in audit.json."""
+    reasons = listed(sorted({str(entry[1]) for entry in entries}))
+    return f"{amount(len(entries), 'unreadable image')} left out, as the study asks ({reasons})"
 
 
 def missing(study: Study, absent: Sequence[Run]) -> list[str]:
@@ -243,18 +255,6 @@ def missing(study: Study, absent: Sequence[Run]) -> list[str]:
                 for model, repeats in of_model.items()
             ]
     return lines
-
-
-def coarse(map_size: tuple[int, int]) -> str:
-    """A warning where heat-maps are too coarse to localise anything; empty where they are not."""
-    height, width = map_size
-    if min(height, width) >= 4:
-        return ""
-    return (
-        f"These heat-maps have {height} × {width} values: they can localise nothing, whatever they look "
-        "like when enlarged. Images of 97 pixels or more give 4 × 4 values (images.pixels in the study’s "
-        "file)."
-    )
 
 
 def duration(seconds: float | None) -> str:

@@ -63,7 +63,7 @@ def test_create(runs_done: Path, tmp_path: Path) -> None:
     place, asked = out / "reading", tmp_path / "questions.yaml"
     asked.write_text(example(), encoding="utf-8")
     (tmp_path / "consent.txt").write_text("\ufeffIch nehme teil.\n", encoding="utf-8")
-    done = run("create", out, "--questions", asked, "--consent", tmp_path / "consent.txt", "--repeats", "0.5",
+    done = run("create", out, "--questions", asked, "--consent", tmp_path / "consent.txt", "--shown-twice", "0.5",
                "--no-going-back", "--show-truth", "--seed", "5")  # fmt: skip
     assert done.returncode == 0, done.stdout
     assert "mri: 6 cases and 2 for practice, 4 models\n" in done.stdout
@@ -116,15 +116,17 @@ WRONG: dict[str, str | bytes] = {
         (["--cases", "{}/cases.txt"], 1, "no-such-case"),
         (["--cases", "{}/empty.txt"], 1, "error: a reader study needs at least one case."),
         (["--cases", "{}/latin.txt"], 1, "error: cannot read"),
-        (["--repeat", "0"], 2, "--repeat must be the number of a run, such as 1, or all; not 0."),
-        (["--repeat", "x"], 2, "not x."),
-        (["--repeat", "7"], 1, "error: no predictions of mri/resnet18/7"),
+        (["--training-run", "0"], 2, "--training-run must be the number of a run, such as 1, or all; not 0."),
+        (["--training-run", "x"], 2, "not x."),
+        (["--training-run", "7"], 1, "error: no predictions of mri/resnet18/7"),
         (["--questions", "{}/two.yaml"], 1, "two.yaml, question 2: kind"),
         (["--questions", "{}/torn.yaml"], 1, "torn.yaml is no YAML file"),
         (["--questions", "{}/none.yaml"], 1, "none.yaml: No such file or directory."),
         (["--consent", "{}/none.txt"], 1, "none.txt: No such file or directory."),
         (["--consent", "{}/empty.txt"], 1, "is empty: write it, or leave it out."),
-        (["--repeats", "0.6"], 2, "Invalid value for '--repeats'"),
+        (["--shown-twice", "0.6"], 2, "Invalid value for '--shown-twice'"),
+        (["--repeat", "all"], 2, "error: --repeat is called --training-run now: --training-run all"),
+        (["--repeats", "0.2"], 2, "error: --repeats is called --shown-twice now: --shown-twice 0.2"),
         (["--seed", "-1"], 2, "Invalid value for '--seed'"),
     ],
 )

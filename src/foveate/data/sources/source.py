@@ -51,6 +51,7 @@ class Source:
     left_out: dict[str, str] = field(default_factory=dict)  # file that is no part of it, a relative path -> why
     warnings: list[str] = field(default_factory=list)  # what a person should know of it, a sentence each
     empty_slices: int = 0  # of volumes, left out since they are nearly all air
+    burned_in: int = 0  # files whose headers say that texts are burned into the pixels
 
     @property
     def labels(self) -> dict[str, int]:

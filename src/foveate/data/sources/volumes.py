@@ -95,7 +95,7 @@ def _pictures(file: Path, size: int, changed: int) -> _Pictures | None:
 
 def with_headers(source: Source) -> Source:
     """Patients from DICOM headers, where nothing else says who they are, and warnings where headers say that texts
-    are burned into the pixels, or the same patient of all files.
+    are burned into the pixels, or that all files are of one patient.
 
     Patients are numbered as they appear: only which images are of the same one is kept, not who it is. Raises
     FoveateError where a file cannot be read at the moment.
@@ -111,14 +111,14 @@ def with_headers(source: Source) -> Source:
         known = own is not None and nameless and own.patient
         images.append(replace(image, patient=names[own.patient]) if own is not None and known else image)
     burned = [path for path, own in headers.items() if own is not None and own.burned_in]
-    return replace(source, images=images, warnings=[*source.warnings, *_same_warning(images), *_burned_warning(burned)])
+    warnings = [*source.warnings, *_same_warning(images)]
+    return replace(source, images=images, warnings=warnings, burned_in=len(burned))
 
 
-def _burned_warning(burned: Sequence[str]) -> list[str]:
-    if not burned:
-        return []
-    files = "1 DICOM file says" if len(burned) == 1 else f"{len(burned)} DICOM files say"
-    return [f"{files} that texts are burned into the pixels (the first is {burned[0]}): look for names."]
+def burned_in_said(files: int) -> str:
+    """What to say where headers of so many files tell of texts in the pixels."""
+    say = "1 DICOM file says" if files == 1 else f"{files} DICOM files say"
+    return f"{say} that texts are burned into the pixels: they may name a patient, or give the label away."
 
 
 def _same_warning(images: Sequence[SourceImage]) -> list[str]:
