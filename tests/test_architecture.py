@@ -25,6 +25,7 @@ LEVEL = {
     "evaluation": 6,
     "explanation": 6,
     "reading": 7,
+    "plugins": 7,
     "report": 8,
     "execution": 8,
     "inference": 8,

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from foveate import runs
+from foveate import plugins, runs
 from foveate.errors import FoveateError
 from foveate.explanation.cam import grad_cam
 from foveate.inference.model import ModelFacts, kinds_by_pack, kinds_by_statistics
@@ -24,6 +24,7 @@ class RunModel:
         self.device = resolve_device(device)
         record = runs.read_json(folder / "run.json")
         try:
+            plugins.load_for_run(folder, record)
             trained = load_model(folder)
             name = str(record["model"])
         except FoveateError as error:  # it names the file

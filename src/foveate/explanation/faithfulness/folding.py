@@ -16,7 +16,7 @@ def folded(network: ResNet) -> ResNet:
     copied = copy.deepcopy(network).eval()
     _fold(copied, "conv1", "bn1")
     for block in copied.modules():
-        if isinstance(block, BasicBlock | Bottleneck):
+        if type(block) in (BasicBlock, Bottleneck):  # not a plugin's, whose branch may be another
             fold_block(block)
     return copied
 
