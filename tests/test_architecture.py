@@ -34,6 +34,7 @@ LEVEL = {
     "scores": 9,
     "console": 9,
     "commands": 10,
+    "interface": 10,
     "cli": 11,
 }
 TORCH_ROOMS = {"models", "attention", "training", "execution"}

@@ -39,6 +39,4 @@ def try_mechanism(entry: Any) -> None:
 def _same(entry: type, x: torch.Tensor, y: Any) -> None:
     if not isinstance(y, torch.Tensor) or y.shape != x.shape or y.dtype != x.dtype:
         given = f"{tuple(y.shape)} {y.dtype}" if isinstance(y, torch.Tensor) else type(y).__name__
-        raise UsageError(
-            f"{entry.__name__} must keep shape and dtype: of {tuple(x.shape)} {x.dtype} it makes {given}."
-        )
+        raise UsageError(f"{entry.__name__} must keep shape and dtype: of {tuple(x.shape)} {x.dtype} it makes {given}.")

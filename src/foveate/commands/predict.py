@@ -69,7 +69,6 @@ def _predict_all(
 
 
 def _row(model: Classifier, found: Prediction | Unreadable, folder: Folder | None) -> Row:
-    from foveate.explanation.geometry import on_original
     from foveate.inference import overlays
     from foveate.inference.stream import Unreadable
 
@@ -79,13 +78,9 @@ def _row(model: Classifier, found: Prediction | Unreadable, folder: Folder | Non
     name, probabilities = facts.classes[found.predicted], tuple(found.probabilities.tolist())
     if folder is None:
         return Row(picture.image.shown, name, probabilities, picture.warnings)
-    assert picture.drawn_on is not None
-    assert found.raw is not None
-    height, width, _ = picture.drawn_on.shape
-    heat = on_original(found.raw, height, width, facts.pixels, facts.fit)
-    drawn = overlays.draw(picture.drawn_on, heat, name, probabilities[found.predicted])
+    drawn, blank = overlays.picture_of(found, facts)
     file = folder.save(picture.image, drawn)
-    return Row(picture.image.shown, name, probabilities, picture.warnings, overlay=str(file), blank=not heat.any())
+    return Row(picture.image.shown, name, probabilities, picture.warnings, overlay=str(file), blank=blank)
 
 
 def _say(rows: Sequence[Row], classes: Sequence[str], overlay: Path | None, out: Path | None, quiet: bool) -> None:

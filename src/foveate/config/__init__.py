@@ -229,7 +229,6 @@ def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
                 if isinstance(entry, dict) and isinstance(entry.get(key), str) and entry[key] != PHANTOM:
                     entry[key] = absolute(entry[key], folder)
 
-
     plugins = data.get("plugins")
     if isinstance(plugins, (list, str)):
         data["plugins"] = [_resolved(own, folder) for own in ([plugins] if isinstance(plugins, str) else plugins)]

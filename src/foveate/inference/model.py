@@ -33,12 +33,14 @@ class ModelFacts:
 
 
 class Classifier(Protocol):
-    """(n, side, side, channels) uint8 -> logits (n, classes) and raw Grad-CAM maps (n, h, w) of the predicted class,
-    both float32; the maps are None where the model cannot give them."""
+    """(n, side, side, channels) uint8 -> logits (n, classes) and raw Grad-CAM maps (n, h, w) of the predicted class, or
+    of the one with the index `target`, both float32; the maps are None where the model cannot give them."""
 
     facts: ModelFacts
 
-    def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]: ...
+    def __call__(
+        self, images: NDArray[np.uint8], target: int | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]: ...
 
 
 def open_model(path: Path, device: str, heatmaps: bool) -> Classifier:

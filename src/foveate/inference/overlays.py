@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from foveate import runs
+from foveate.explanation.geometry import on_original
 from foveate.explanation.overlays import greyed, overlay
 from foveate.inference.images import ImagePath
+from foveate.inference.model import ModelFacts
+from foveate.inference.stream import Prediction
 from foveate.reading.render import png
 
 SMALL_PRINT = "For research, not a medical device."
@@ -21,6 +24,20 @@ _MARGIN = 10  # pixels around and between the two pictures
 _LINE = 60  # characters a line of the caption
 _INK, _FAINT = "#1a1a1a", "#666666"
 _NAME = 200  # bytes of a file's name; file systems take 255
+
+
+def picture_of(found: Prediction, facts: ModelFacts, target: int | None = None) -> tuple[NDArray[np.uint8], bool]:
+    """The picture of a prediction that was made to be drawn, and whether its map is blank.
+
+    `target`: the index of the class that the map explains, by default the predicted one.
+    """
+    assert found.picture.drawn_on is not None
+    assert found.raw is not None
+    explained = found.predicted if target is None else target
+    height, width, _ = found.picture.drawn_on.shape
+    heat = on_original(found.raw, height, width, facts.pixels, facts.fit)
+    probability = float(found.probabilities[explained])
+    return draw(found.picture.drawn_on, heat, facts.classes[explained], probability), not heat.any()
 
 
 def draw(image: NDArray[np.uint8], heat: NDArray[np.float64], predicted: str, probability: float) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from foveate import attention, plugins
 from foveate.config import Model
-from foveate.explanation.charts import ATTENTION, model_title
+from foveate.explanation.charts import ATTENTION, BACKBONES, model_title
 from foveate.report.words import listed
 
 ALL = (1, 2, 3, 4)
@@ -42,7 +42,8 @@ def describe(model: Model) -> str:
 
 
 def backbone_of(model: Model) -> str:
-    paper = plugins.paper_of(model.backbone) or ("He et al. 2016" if model.backbone.startswith("resnet") else "")
+    known = model.backbone.startswith("resnet") and model.backbone not in BACKBONES
+    paper = "He et al. 2016" if known else plugins.paper_of(model.backbone)
     return model_title(model.backbone) + (f" ({paper})" if paper else "")
 
 
