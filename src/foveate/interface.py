@@ -36,9 +36,9 @@ def run(
     models, seed, precision, skip_unreadable, plugins; where the command line takes several with commas, a list does as
     well, and a dict where it takes NAME=VALUE.
 
-    Without `progress`, a terminal and a notebook show a bar, all else a line for each run; with `quiet`, nothing. Raises
-    UsageError or FoveateError with a message for people. An interrupt goes on as a KeyboardInterrupt that says how to
-    go on: what is done is kept.
+    Without `progress`, a terminal and a notebook show a bar, all else a line for each run; with `quiet`, nothing.
+    Raises UsageError or FoveateError with a message for people. An interrupt goes on as a KeyboardInterrupt that says
+    how to go on: what is done is kept.
     """
     found, folder = find(study, _overrides(options), out)
     from foveate import pipeline

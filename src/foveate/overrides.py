@@ -37,9 +37,9 @@ class Overrides:
 def find(study: str | Path | Study | None, overrides: Overrides, out: str | Path | None) -> tuple[Study, Path]:
     """A study as a person calls it, with the overrides applied, and its folder: the one place that knows the names.
 
-    `study`: a preset's name, which means the preset whatever lies here; the folder of a study, to go on with it; a folder
-    (a zip, an .npz) of images; a YAML file; a Study; or None where `overrides.data` is a folder of images. Raises
-    UsageError.
+    `study`: a preset's name, which means the preset whatever lies here; the folder of a study, to go on with it; a
+    folder (a zip, an .npz) of images; a YAML file; a Study; or None where `overrides.data` is a folder of images.
+    Raises UsageError.
     """
     name = None if study is None else str(study)
     if isinstance(study, Study):

@@ -62,7 +62,8 @@ class Silent:
 def run(study: Study, out: str | Path | None = None, device: str = "auto", progress: Progress | None = None) -> Path:
     """Carry out a study, or go on with it, and return the path of its report; `foveate.run` finds it by its name.
 
-    `out` defaults to ./foveate-<name>; without `progress` nothing is shown. Raises FoveateError or UsageError with a message for people.
+    `out` defaults to ./foveate-<name>; without `progress` nothing is shown. Raises FoveateError or UsageError with a
+    message for people.
     """
     progress = progress or Silent()
     folder = StudyFolder(out or f"foveate-{study.name}")

@@ -51,7 +51,7 @@ def _decoded(image: object, shown: str) -> Decoded:
         raise UsageError(f"{shown} is a {type(image).__name__}: give a path, a PIL image, or a NumPy array.")
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
         raise UsageError(
-            f"{shown} is an array of {image.dtype} {image.shape}: it must be of uint8 from 0 to 255, (H, W) or (H, W, 3)."
+            f"{shown} is an array of {image.dtype} {image.shape}: it must be of uint8, 0 to 255, (H, W) or (H, W, 3)."
         )
     check_size(image.shape[1], image.shape[0])
     pixels = without_equal_channels(np.ascontiguousarray(image))

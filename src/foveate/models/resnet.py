@@ -146,9 +146,8 @@ class ResNet(nn.Module):
             for position in range(depth):
                 stride = 2 if stage > 1 and position == 0 else 1
                 # A basic block's first convolution has the stride, a bottleneck's second.
-                attention = placement.in_block(
-                    stage, position, at_conv2, stride if issubclass(block, Bottleneck) else 1
-                )
+                at_stride = stride if issubclass(block, Bottleneck) else 1
+                attention = placement.in_block(stage, position, at_conv2, at_stride)
                 blocks.append(block(channels, width, stride, attention, where))
                 channels = width * block.expansion
             stages.append(placement.stage(blocks, stage, channels))
