@@ -19,16 +19,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import typer
 import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
-from foveate import interface
+from foveate import pipeline
 from foveate.cli import app
 from foveate.config import parse_study, read_study
 from foveate.data.phantom import write_phantom
 from foveate.reading import questions
+from foveate.runs import StudyFolder
 from tests.plugin_files import without_plugins
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +38,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Commands of others that documents may tell people to use
 OTHERS = ("pip", "python3", ".venv/bin/pip", "make", "python")
 # What is executed on the small world below; all else takes minutes, a network, a reader or a whole machine.
-QUICK = ("data audit", "data card", "evaluate", "explain", "report", "predict", "reading create", "run --plugin")
+QUICK = ("data audit", "data card", "evaluate", "explain", "predict", "reading create", "run --plugin")
 PLACEHOLDER = re.compile(r"[A-Z]+(\.[a-z]+)?")  # OUT, DIR, FILE.csv
 SMALL = ["--pixels", "40", "--epochs", "1", "--repeats", "1"]
 
@@ -106,6 +108,8 @@ def is_quick(arguments: list[str]) -> bool:
     """Whether a command line is carried out here."""
     if any(PLACEHOLDER.fullmatch(word) for word in arguments):
         return False
+    if any(word.startswith("foveate-") and not Path(word).exists() for word in arguments):
+        return False  # a study that was not made
     verbs = [f"{arguments[0]} --plugin" if "--plugin" in arguments else "", arguments[0], " ".join(arguments[:2])]
     return any(verb in QUICK for verb in verbs)
 
@@ -116,8 +120,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("demo") / "foveate-demo"
     data = read_study("demo")
     data["datasets"]["phantom"] |= {"phantom_images": 40, "phantom_size": 32}
-    study = parse_study({**data, "repeats": 1, "models": ["resnet18", "resnet18+cbam"], "threads": 1})
-    interface.run(study, place, "cpu", quiet=True, pixels=40, epochs=1)
+    data |= {"repeats": 1, "models": ["resnet18", "resnet18+cbam"], "threads": 1, "images": {"pixels": 40}}
+    folder, progress = StudyFolder(place), pipeline.Silent()
+    folder.create(parse_study({**data, "recipe": {"epochs": 1, "curve_points": 0}, "precision": "float32"}))
+    pipeline.prepare_data(folder, progress)
+    pipeline.train(folder, torch.device("cpu"), progress)
+    pipeline.evaluate(folder, torch.device("cpu"), progress)
     return place
 
 
@@ -253,7 +261,13 @@ def test_blocks_are_found_by_themselves(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("line", "quick"),
-    [("report OUT", False), ("report foveate-demo", True), ("run lesions --plugin ese.py", True), ("run demo", False)],
+    [
+        ("predict RUN IMAGE", False),
+        ("predict foveate-none/runs/some/resnet18/1 scans", False),
+        ("data audit lesions", True),
+        ("run lesions --plugin ese.py", True),
+        ("run demo", False),
+    ],
 )
 def test_what_is_carried_out(line: str, quick: bool) -> None:
     assert is_quick(line.split()) is quick

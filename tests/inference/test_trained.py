@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ import foveate
 from foveate.commands.predict import predict
 from foveate.errors import FoveateError, UsageError
 from foveate.explanation.geometry import on_original
+from foveate.inference.given import Given
 from foveate.inference.model import open_model
-from foveate.inference.trained import Given, Model
+from foveate.inference.trained import Model
 from foveate.models.export import export_onnx
 from tests.inference.conftest import SmallStudy, small_study
 
@@ -140,8 +142,10 @@ def test_files_of_no_or_several_pictures(small_study: SmallStudy, trained: Model
         trained.predict([frames.with_name("0.png"), tmp_path / "broken.png"])
     arrays = tmp_path / "small.npz"
     pixels, labels = np.arange(2 * 784, dtype=np.uint8).reshape(2, 28, 28), np.array([[0], [1]])
-    parts = {f"{part}_{what}": own for part in ("train", "val", "test") for what, own in (("images", pixels),)}
-    np.savez(arrays, **parts, **{f"{part}_labels": labels for part in ("train", "val", "test")})
+    parts: dict[str, Any] = {}
+    for part in ("train", "val", "test"):
+        parts |= {f"{part}_images": pixels, f"{part}_labels": labels}
+    np.savez(arrays, **parts)
     assert trained.predict(f"{arrays}#train/1").probabilities == trained.predict(pixels[1]).probabilities
     with pytest.raises(UsageError, match="holds no picture train/7"):
         trained.predict(f"{arrays}#train/7")

@@ -27,7 +27,7 @@ def try_mechanism(entry: Any) -> None:
     if issubclass(entry, ResidualAttention):  # stands around a stage: it takes the trunk as well
         return
     with torch.random.fork_rng(devices=[]):
-        block = entry(_CHANNELS, **entry.options_at(1, _PIXELS, {}))  # type: ignore[call-arg]
+        block = entry(_CHANNELS, **entry.options_at(1, _PIXELS, {}))
         block.reset_parameters(torch.Generator().manual_seed(0))
         x = torch.randn(2, _CHANNELS, _SIDE, _SIDE)
         _same(entry, x, block(x))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from foveate.models import TrainedModel
     from foveate.models.resnet import ResNet
 
+Images = list[Any] | tuple[Any, ...]  # of `Given`
+
 
 @dataclass(frozen=True)
 class Predicted:
@@ -96,28 +98,28 @@ class Model:
     @overload
     def predict(self, image: Given) -> Predicted: ...
     @overload
-    def predict(self, image: Sequence[Given]) -> list[Predicted]: ...
-    def predict(self, image: Given | Sequence[Given]) -> Predicted | list[Predicted]:
+    def predict(self, image: Images) -> list[Predicted]: ...
+    def predict(self, image: Given | Images) -> Predicted | list[Predicted]:
         """What the model says of an image, or of each of a list.
 
         An image is a path (any file that `foveate predict` takes; "scan.dcm#3" is its picture number 3, from 0), a PIL
         image, or an array of uint8, (H, W) or (H, W, 3). The numbers are those of `foveate predict`, to the last bit
         for the same list. Raises UsageError for what is no image, FoveateError where one cannot be read.
         """
-        images = image if isinstance(image, (list, tuple)) else [image]
+        images: Images = image if isinstance(image, (list, tuple)) else [image]
         found = [Predicted(**self._said(own)) for own in self._ask(images, None, draw=False)]
         return found if images is image else found[0]
 
     @overload
     def heatmap(self, image: Given, target: str | None = None) -> Heatmap: ...
     @overload
-    def heatmap(self, image: Sequence[Given], target: str | None = None) -> list[Heatmap]: ...
-    def heatmap(self, image: Given | Sequence[Given], target: str | None = None) -> Heatmap | list[Heatmap]:
+    def heatmap(self, image: Images, target: str | None = None) -> list[Heatmap]: ...
+    def heatmap(self, image: Given | Images, target: str | None = None) -> Heatmap | list[Heatmap]:
         """Where the model sees evidence for a class, by default the predicted one of each image; see `predict`.
 
         Raises UsageError for a class that does not exist, too.
         """
-        images = image if isinstance(image, (list, tuple)) else [image]
+        images: Images = image if isinstance(image, (list, tuple)) else [image]
         found = [self._heatmap(own, target) for own in self._ask(images, self._class(target), draw=True)]
         return found if images is image else found[0]
 
