@@ -28,7 +28,9 @@ from typer.testing import CliRunner
 from foveate import pipeline
 from foveate.cli import app
 from foveate.config import parse_study, read_study
+from foveate.config.dataset import Dataset
 from foveate.data.phantom import write_phantom
+from foveate.data.sources import read_dataset
 from foveate.reading import questions
 from foveate.runs import StudyFolder
 from tests.plugin_files import without_plugins
@@ -219,12 +221,34 @@ def test_yaml_is_understood(document: Path, tmp_path: Path) -> None:
             if isinstance(yaml.safe_load(file.read_text(encoding="utf-8")), list):
                 assert questions.read_questions(file)
             else:
-                parse_study(read_study(file), f"{named(document)}, line {block.line}")
+                study = parse_study(read_study(file), f"{named(document)}, line {block.line}")
+                for dataset in study.datasets.values():
+                    if dataset.source and not dataset.rules:  # those are for archives of one layout
+                        made = make_files(dataset)
+                        assert {image.label for image in read_dataset(dataset).images} == made
+
+
+def make_files(dataset: Dataset) -> set[str]:
+    """Images, masks and a table as the data set describes them; the labels that it should be read with."""
+    folder, rows = Path(dataset.source or ""), [[*dataset.columns.label, dataset.columns.path, dataset.columns.patient]]
+    for label in ("other", *(dataset.positive or ("malignant",))):
+        for number, own in enumerate(dataset.merge.get(label, (label,))):
+            name = f"{own}-{number}" if dataset.table else f"{own}/{number}"
+            for place in (folder, Path(dataset.masks)) if dataset.masks else (folder,):
+                (place / f"{name}.png").parent.mkdir(parents=True, exist_ok=True)
+                Image.new("L", (16, 16)).save(place / f"{name}.png")
+            rows.append([own, name, f"patient of {name}"])
+    if dataset.table:
+        Path(dataset.table).write_text("\n".join(",".join(map(str, row)) for row in rows), encoding="utf-8")
+    return {"other", *(dataset.positive or ("malignant",))}
 
 
 def as_file(text: str) -> str:
     """A whole study, or the keys of a data set in one."""
-    return f"models: [resnet18]\ndatasets:\n  some:\n{text}" if text.startswith("    ") else text
+    if not text.startswith("    "):
+        return text
+    source = "" if "source:" in text else "    source: images\n"
+    return f"models: [resnet18]\ndatasets:\n  some:\n{source}{text}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=named)

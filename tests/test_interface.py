@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import signal
 import threading
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import rich.console
+import rich.progress
 
 import foveate
 from foveate import console, interface, pipeline
@@ -111,9 +113,9 @@ def test_a_notebook_has_a_bar_where_it_can_show_one(
     monkeypatch: pytest.MonkeyPatch, widgets: object, shown: bool
 ) -> None:
     monkeypatch.setattr(rich.console, "_is_jupyter", lambda: True)
-    monkeypatch.setattr(console.importlib.util, "find_spec", lambda name: widgets)
-    monkeypatch.setattr(console.Progress, "start", lambda self: None)
-    monkeypatch.setattr(console.Progress, "stop", lambda self: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: widgets)
+    monkeypatch.setattr(rich.progress.Progress, "start", lambda self: None)
+    monkeypatch.setattr(rich.progress.Progress, "stop", lambda self: None)
     with console.bar(quiet=False) as bar:
         assert bar.progress.disable is not shown
 

@@ -150,7 +150,7 @@ def test_a_run_alone_finds_its_plugin_in_the_study(file: Path, tmp_path: Path) -
     run.mkdir(parents=True)
     (tmp_path / "out" / "plugins").mkdir()
     sha256 = hashlib.sha256(PLUGIN.encode()).hexdigest()
-    with pytest.raises(UsageError, match=r"cannot read the plugin .*out/plugins/mine\.py"):
+    with pytest.raises(UsageError, match=r"1 needs the plugin mine\.py, which is not at .*out/plugins/mine\.py: put"):
         plugins.load_for_run(run, {"plugins": [{"file": "mine.py", "sha256": sha256}]})
     file.rename(tmp_path / "out" / "plugins" / "mine.py")
     plugins.load_for_run(run, {"plugins": [{"file": "mine.py", "sha256": sha256}]})

@@ -84,9 +84,20 @@ def load_all(study: Study) -> Study:
 
 
 def load_for_run(run_folder: Path, record: dict[str, Any]) -> None:
-    """Execute the plugins that a run's model needs, from the copies that its study keeps. Raises UsageError."""
-    for needed in record.get("plugins", []):
-        load_plugin(run_folder.resolve().parents[3] / FOLDER / needed["file"], needed["sha256"])
+    """Execute the plugins that a run's model needs, from the copies that its study keeps.
+
+    `record`: its run.json. Raises UsageError where one is neither there nor loaded already.
+    """
+    for needed in record["plugins"] if "plugins" in record else ():  # older versions had none
+        name, sha256 = Path(needed["file"]).name, needed["sha256"]
+        study = runs.study_above(run_folder)
+        copy = study / FOLDER / name if study else Path(FOLDER) / name
+        if sha256 not in LOADED and not copy.is_file():
+            raise UsageError(
+                f"{run_folder} needs the plugin {name}, which is not at {copy}: put it there, or load it before with "
+                "foveate.load_plugin."
+            )
+        load_plugin(copy, sha256)
 
 
 def of_model(model: Model) -> list[Plugin]:

@@ -169,6 +169,12 @@ def _differences(asked: Any, there: Any, field: str = "") -> list[str]:
     return [f"{field}: {there!r} there, {asked!r} here"]
 
 
+def study_above(run_folder: Path) -> Path | None:
+    """OUT, seen from OUT/runs/<data set>/<model>/<repeat>; None where nothing can lie so far above."""
+    above = run_folder.resolve().parents
+    return above[3] if len(above) > 3 else None
+
+
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """Turn what the disk refuses into one line that names the path."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from foveate.data.pack import Pack
 from foveate.errors import FoveateError, UsageError
+from foveate.runs import study_above
 
 GREY, COLOUR = "grey", "colour"
 _LOOKED_AT = 256  # images of a pack, evenly spread
@@ -86,7 +87,10 @@ def kinds_by_pack(run_folder: Path, record: dict[str, Any]) -> frozenset[str] | 
 
     A pack with one channel is grey throughout. Of another, up to 256 images are looked at: it may hold both kinds.
     """
-    subject, root = run_folder.resolve().parents[1].name, run_folder.resolve().parents[3]
+    root = study_above(run_folder)
+    if root is None:
+        return None
+    subject = run_folder.resolve().parents[1].name
     pack = Pack(root / "data" / subject / "pack")
     if not all((pack.folder / name).is_file() for name in ("index.json", "pixels.npy")):
         return None
