@@ -138,7 +138,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtu
     pixels = np.random.default_rng(0)
     for label in ("benign", "malignant"):
         (tmp_path / "lesions" / label).mkdir(parents=True)
-        for number in range(1, 6):
+        for number in range(1, 5):
             image = pixels.integers(0, 255, (40, 40), dtype=np.uint8)
             Image.fromarray(image).save(tmp_path / "lesions" / label / f"{number:03}.png")
     for number, file in enumerate(sorted((tmp_path / "scans").rglob("*.png"))[:2]):

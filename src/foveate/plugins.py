@@ -88,7 +88,7 @@ def load_for_run(run_folder: Path, record: dict[str, Any]) -> None:
 
     `record`: its run.json. Raises UsageError where one is neither there nor loaded already.
     """
-    for needed in record["plugins"] if "plugins" in record else ():  # older versions had none
+    for needed in record.get("plugins", ()):  # older versions had none
         name, sha256 = Path(needed["file"]).name, needed["sha256"]
         study = runs.study_above(run_folder)
         copy = study / FOLDER / name if study else Path(FOLDER) / name

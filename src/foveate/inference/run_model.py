@@ -34,7 +34,7 @@ class RunModel:
                 f"{folder / 'weights.safetensors'} holds other weights than those of the model in run.json: they are "
                 "of another run."
             ) from error
-        except (KeyError, TypeError, ValueError) as error:  # also pydantic's
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # also pydantic's
             why = f"it lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
             raise FoveateError(f"{folder / 'run.json'} is no whole record of a run: {why}.") from error
         kinds = kinds_by_pack(folder, record) or kinds_by_statistics(trained.channels, trained.mean, trained.std)
