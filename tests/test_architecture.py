@@ -26,6 +26,7 @@ LEVEL = {
     "evaluation": 6,
     "explanation": 6,
     "reading": 7,
+    "plugins": 7,
     "report": 8,
     "execution": 8,
     "inference": 8,
@@ -34,6 +35,7 @@ LEVEL = {
     "scores": 9,
     "console": 9,
     "commands": 10,
+    "interface": 10,
     "cli": 11,
 }
 TORCH_ROOMS = {"models", "attention", "training", "execution"}

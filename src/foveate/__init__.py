@@ -9,9 +9,11 @@ if TYPE_CHECKING:
     from foveate.attention import create_attention, list_attention
     from foveate.config import Study, load_study
     from foveate.errors import FoveateError, UsageError
-    from foveate.models import create_model, load_model
+    from foveate.inference.trained import load_model
+    from foveate.interface import run
+    from foveate.models import create_model
     from foveate.models.attach import attach
-    from foveate.pipeline import run
+    from foveate.plugins import load_plugin
 
 __version__ = "0.1.0"
 
@@ -24,9 +26,10 @@ _HOME = {
     "create_attention": "foveate.attention",
     "create_model": "foveate.models",
     "list_attention": "foveate.attention",
-    "load_model": "foveate.models",
+    "load_model": "foveate.inference.trained",
+    "load_plugin": "foveate.plugins",
     "load_study": "foveate.config",
-    "run": "foveate.pipeline",
+    "run": "foveate.interface",
 }
 
 __all__ = [
@@ -38,6 +41,7 @@ __all__ = [
     "create_model",
     "list_attention",
     "load_model",
+    "load_plugin",
     "load_study",
     "run",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ class Bar:
 
     def announce(self, what: str) -> None:
         self.progress.update(self.task, description=what)
-        if not self.progress.console.is_terminal:  # a log has no bar: a line for each run instead
+        if self.progress.disable:  # a log has no bar: a line for each run instead
             self._say(what)
 
     def note(self, sentence: str) -> None:
@@ -72,7 +73,8 @@ def bar(quiet: bool) -> Iterator[Bar]:
         TimeRemainingColumn(),
         TextColumn("left"),
     )
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, speed_estimate_period=120) as it:
+    seen = console.is_terminal or (console.is_jupyter and importlib.util.find_spec("ipywidgets") is not None)
+    with Progress(*columns, console=console, disable=quiet or not seen, speed_estimate_period=120) as it:
         yield Bar(it)
 
 

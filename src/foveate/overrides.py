@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from foveate import config
+from foveate import config, plugins
 from foveate.attention import list_attention
 from foveate.config import Study, nearest
 from foveate.errors import UsageError
@@ -31,6 +31,32 @@ class Overrides:
     seed: int | None = None
     precision: str | None = None
     skip_unreadable: bool = False
+    plugins: Sequence[str] = ()  # FILE
+
+
+def find(study: str | Path | Study | None, overrides: Overrides, out: str | Path | None) -> tuple[Study, Path]:
+    """A study as a person calls it, with the overrides applied, and its folder: the one place that knows the names.
+
+    `study`: a preset's name, which means the preset whatever lies here; the folder of a study, to go on with it; a
+    folder (a zip, an .npz) of images; a YAML file; a Study; or None where `overrides.data` is a folder of images.
+    Raises UsageError.
+    """
+    name = None if study is None else str(study)
+    if isinstance(study, Study):
+        found = lay_over(study.model_dump(mode="json"), overrides, has_data=False, origin=study.name)
+        return found, Path(out or f"foveate-{found.name}")
+    if name and name not in config.presets():
+        place = Path(name).expanduser()
+        if (place / "study.yaml").is_file():
+            if out is not None:
+                raise UsageError(f"{name} is a study's folder already: leave out --out to go on with it.")
+            out, name = place, str(place / "study.yaml")
+        elif place.is_dir() or place.suffix.lower() in (".zip", ".npz"):
+            if overrides.data:
+                raise UsageError(f"two folders of images are given, {name} and {overrides.data[0]}: give one.")
+            overrides, name = replace(overrides, data=[name]), None
+    found = assemble(name, overrides)
+    return found, Path(out or f"foveate-{found.name}")
 
 
 def hours_of(limit: str) -> float:
@@ -48,11 +74,19 @@ def assemble(name: str | None, overrides: Overrides) -> Study:
     Raises UsageError.
     """
     data = _study_of_folder(overrides) if name is None else config.read_study(name)
+    return lay_over(data, overrides, has_data=name is None, origin=name or "the study")
+
+
+def lay_over(data: dict[str, Any], overrides: Overrides, has_data: bool, origin: str) -> Study:
+    """The study of plain data with the overrides applied, its plugins executed. Raises UsageError.
+
+    `has_data`: the data are made of the overrides' own already. `origin`: where the study stands, for errors.
+    """
     datasets = data.get("datasets")
     if not isinstance(datasets, dict):
-        return config.parse_study(data, name or "the study")  # which says what is wrong
+        return config.parse_study(data, origin)  # which says what is wrong
     for option, key, values in (
-        ("--data", "source", overrides.data if name is not None else ()),
+        ("--data", "source", () if has_data else overrides.data),
         ("--masks", "masks", overrides.masks),
         ("--regions", "regions", overrides.regions),
         ("--positive", "positive", overrides.positive),
@@ -66,8 +100,23 @@ def assemble(name: str | None, overrides: Overrides) -> Study:
     if overrides.each_class:
         for dataset, entry in datasets.items():
             datasets[dataset] = {**(entry or {}), "each_class": True}
+    _add_plugins(data, overrides, origin)
     _apply_scalars(data, datasets, overrides)
-    return config.parse_study(data, name or "the study")
+    return plugins.load_all(config.parse_study(data, origin))
+
+
+def _add_plugins(data: dict[str, Any], overrides: Overrides, origin: str) -> None:
+    """Execute the plugins first: `--models all` takes in what they define."""
+    there = data.get("plugins") or []
+    if overrides.plugins and isinstance(there, list):  # one of the same name is meant to be the same
+        added = {Path(file).name for file in overrides.plugins}
+        data["plugins"] = [own for own in there if _file_name(own) not in added] + list(overrides.plugins)
+    if data.get("plugins") and overrides.models == "all":
+        plugins.load_all(config.parse_study({**data, "models": ["resnet18"]}, origin))
+
+
+def _file_name(plugin: Any) -> str:
+    return Path(str(plugin.get("file") if isinstance(plugin, dict) else plugin)).name
 
 
 def _apply_scalars(data: dict[str, Any], datasets: dict[str, Any], overrides: Overrides) -> None:

@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 
 import foveate
-from foveate import runs
+from foveate import plugins, runs
 from foveate.config import Study
 from foveate.config.dataset import PHANTOM
 from foveate.data import freshness
@@ -63,17 +63,19 @@ class Silent:
 
 
 def run(study: Study, out: str | Path | None = None, device: str = "auto", progress: Progress | None = None) -> Path:
-    """Carry out a study, or go on with it, and return the path of its report.
+    """Carry out a study, or go on with it, and return the path of its report; `foveate.run` finds it by its name.
 
-    `out` defaults to ./foveate-<name>. Raises FoveateError or UsageError with a message for people.
+    `out` defaults to ./foveate-<name>; without `progress` nothing is shown. Raises FoveateError or UsageError with a
+    message for people.
     """
     progress = progress or Silent()
     folder = StudyFolder(out or f"foveate-{study.name}")
+    study = plugins.load_all(study)
     check(study, folder)
     where = acceleration.resolve_device(device)
     folder.refuse_foreign(study)
     with folder.lock():
-        folder.create(resolve(study, where))
+        folder.create(plugins.keep(folder, resolve(study, where)))
         prepare_data(folder, progress)
         warn(folder, progress)
         train(folder, where, progress)
@@ -85,6 +87,7 @@ def run(study: Study, out: str | Path | None = None, device: str = "auto", progr
 def run_explain(folder: StudyFolder, wish: Wish, device: str, progress: Progress) -> None:
     """The explanation of an existing study, with what is wished for beyond the main job's."""
     where = acceleration.resolve_device(device)
+    plugins.load_all(folder.study)
     with folder.lock():
         explain(folder, progress)
         explain_more(folder, wish, where, progress)
@@ -93,6 +96,7 @@ def run_explain(folder: StudyFolder, wish: Wish, device: str, progress: Progress
 def run_stage(name: str, folder: StudyFolder, device: str, progress: Progress) -> Path | None:
     """One stage of an existing study by its verb; the report's path where that is what it makes."""
     where = acceleration.resolve_device(device)
+    plugins.load_all(folder.study)
     with folder.lock():
         match name:
             case "train":

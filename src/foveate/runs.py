@@ -139,15 +139,22 @@ class StudyFolder:
     def create(self, study: Study) -> None:
         """Write study.yaml; once images are read, the one that is there decides, but for skipping unreadable ones."""
         if any(self.path.glob("data/*/pack/index.json")):
-            study = self.study.model_copy(update={"skip_unreadable": study.skip_unreadable})
+            there = {Path(plugin.file).name: plugin for plugin in self.study.plugins}  # one may come later
+            plugins = there | {Path(plugin.file).name: plugin for plugin in study.plugins}
+            changes = {"skip_unreadable": study.skip_unreadable, "plugins": tuple(plugins.values())}
+            study = self.study.model_copy(update=changes)
         if not (self.path / "study.yaml").exists() or study != self.study:
-            write_text(self.path / "study.yaml", config.dump_study(study))
+            write_text(self.path / "study.yaml", config.dump_study(study, self.path))
         self.__dict__["study"] = study
 
 
 def _differences(asked: Any, there: Any, field: str = "") -> list[str]:
     if (field, asked) in (("precision", "auto"), ("threads", None)) or field == "skip_unreadable":
         return []
+    if field == "plugins":  # wherever they lie, and whether or not one came later: models are compared by themselves
+        asked, there = ({Path(own["file"]).name: own["sha256"] for own in given} for given in (asked, there))
+        changed = sorted(name for name in asked.keys() & there.keys() if asked[name] != there[name])
+        return [f"plugins: {name} has changed since" for name in changed]
     if isinstance(asked, dict) and isinstance(there, dict):
         keys = list(dict.fromkeys([*asked, *there]))
         return [
@@ -158,6 +165,12 @@ def _differences(asked: Any, there: Any, field: str = "") -> list[str]:
     if isinstance(asked, dict) or isinstance(there, dict):  # a whole model or data set on one side only
         return [f"{field}: {'not there' if there is None else 'there'}, {'not here' if asked is None else 'here'}"]
     return [f"{field}: {there!r} there, {asked!r} here"]
+
+
+def study_above(run_folder: Path) -> Path | None:
+    """OUT, seen from OUT/runs/<data set>/<model>/<repeat>; None where nothing can lie so far above."""
+    above = run_folder.resolve().parents
+    return above[3] if len(above) > 3 else None
 
 
 @contextlib.contextmanager

@@ -44,7 +44,7 @@ def call(
 ) -> int:
     """The exit status."""
     try:
-        explain(folder.path, methods, images, shown, wish, "cpu", True)
+        explain(folder.path, methods, images, shown, wish, (), "cpu", True)
     except SystemExit as ended:
         return int(str(ended.code))
     return 0

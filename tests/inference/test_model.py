@@ -88,3 +88,4 @@ def test_a_pack_tells_whether_it_is_mixed(tmp_path: Path) -> None:
         write_pack(place / "pack", pixels, 3)
         assert kinds_by_pack(run, record) == kinds
     assert kinds_by_pack(run, {"data_fingerprint": "of others"}) is None
+    assert kinds_by_pack(Path("/run"), record) is None  # copied to where no study is above

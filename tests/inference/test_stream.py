@@ -25,7 +25,9 @@ class Brightness:
         self.facts: ModelFacts = facts({"grey"}, pixels=16)
         self.batches: list[int] = []
 
-    def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    def __call__(
+        self, images: NDArray[np.uint8], target: int | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         self.batches.append(len(images))
         logits = np.zeros((len(images), 2), dtype=np.float32)
         logits[:, 1] = images.mean((1, 2, 3)) - 100
@@ -63,7 +65,9 @@ def test_no_more_than_two_batches_are_ever_read(tmp_path: Path) -> None:
 
 def test_numbers_that_are_not_finite_are_an_error(tmp_path: Path) -> None:
     class Diverged(Brightness):
-        def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        def __call__(
+            self, images: NDArray[np.uint8], target: int | None = None
+        ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
             return np.full((len(images), 2), np.nan, dtype=np.float32), None
 
     saved(tmp_path / "a.png", GREY_PIXELS)

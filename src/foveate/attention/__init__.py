@@ -12,8 +12,8 @@ from foveate.errors import UsageError
 if TYPE_CHECKING:
     from foveate.attention.base import Attention
 
-# name -> (module in this package, class)
-MECHANISMS = {
+# name -> (module in this package, class); of a plugin's mechanism, the class itself
+MECHANISMS: dict[str, tuple[str, str] | type[Attention]] = {
     "bam": ("bam", "BAM"),
     "botnet": ("botnet", "BottleneckSelfAttention"),
     "cbam": ("cbam", "CBAM"),
@@ -45,9 +45,18 @@ def mechanism_of(name: str) -> type[Attention]:
         hint = nearest(name, list_attention())
         did_you_mean = f" (did you mean {hint}?)" if hint else ""
         raise UsageError(f"there is no attention {name!r}{did_you_mean}: known are {', '.join(list_attention())}.")
-    module, class_name = MECHANISMS[name]
-    mechanism: type[Attention] = getattr(importlib.import_module(f"foveate.attention.{module}"), class_name)
+    entry = MECHANISMS[name]
+    if not isinstance(entry, tuple):
+        return entry
+    mechanism: type[Attention] = getattr(importlib.import_module(f"foveate.attention.{entry[0]}"), entry[1])
     return mechanism
+
+
+def require_mechanism(entry: Any) -> None:
+    """Raises UsageError where something is no class that keeps the contract of `base.Attention`."""
+    from foveate.attention.trial import try_mechanism
+
+    try_mechanism(entry)
 
 
 def options_of(name: str) -> list[str]:

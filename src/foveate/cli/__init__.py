@@ -10,7 +10,7 @@ import typer
 
 from foveate import __version__, console
 from foveate.cli import explain, predict, reading
-from foveate.cli.options import Device, Out, Quiet
+from foveate.cli.options import Device, Out, Plugins, Quiet
 
 app = typer.Typer(
     name="foveate",
@@ -36,7 +36,7 @@ def options(version: Annotated[bool, typer.Option("--version", help="Print the v
 def run(
     study: Annotated[
         str | None,
-        typer.Argument(metavar="STUDY", help="demo, paper, a YAML file, or the folder of a study to go on."),
+        typer.Argument(metavar="STUDY", help="demo, paper, a YAML file, a folder of images, or of a study to go on."),
     ] = None,
     data: Annotated[
         list[str] | None,
@@ -75,6 +75,7 @@ def run(
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="Leave unreadable images out instead of stopping.")
     ] = False,
+    plugin: Plugins = None,
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -113,6 +114,7 @@ def run(
         seed=seed,
         precision=precision,
         skip_unreadable=skip_unreadable,
+        plugins=list(map(str, plugin or ())),
     )
     commands.run(study, overrides, out, device, dry_run, quiet, time_limit)
 
@@ -174,11 +176,12 @@ def models(
     pixels: Annotated[int, typer.Option(help="Side of the square input.")] = 224,
     time: Annotated[bool, typer.Option(help="Measure training steps: a minute or two.")] = True,
     device: Device = "auto",
+    plugin: Plugins = None,
 ) -> None:
     """List the models: parameters, FLOPs, activation memory, initial gain, step time relative to the first."""
     from foveate.commands import study as commands
 
-    commands.models(names, pixels, time, device)
+    commands.models(names, pixels, time, device, plugin or ())
 
 
 @app.command()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from foveate.cli.options import Device, Out, Quiet
+from foveate.cli.options import Device, Out, Plugins, Quiet
 
 
 def explain(
@@ -43,6 +43,7 @@ def explain(
     maps: Annotated[
         bool, typer.Option("--maps", help="Draw what the attention blocks compute, beside Grad-CAM.")
     ] = False,
+    plugin: Plugins = None,
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
@@ -60,6 +61,7 @@ def explain(
         [name.strip() for name in images.split(",") if name.strip()],
         Shown(tap=tap, target=target, scale=scale),
         Wish(faithfulness=faithfulness, sanity=sanity, attention=maps),
+        plugin or (),
         device,
         quiet,
     )

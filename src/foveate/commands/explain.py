@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from foveate import console, runs
+from foveate import console, plugins, runs
 from foveate.errors import UsageError
 from foveate.execution.wish import Shown, Wish
 from foveate.explanation.captions import SCALES
@@ -15,7 +15,14 @@ from foveate.runs import StudyFolder
 
 
 def explain(
-    out: Path, methods: Sequence[str], images: Sequence[str], shown: Shown, wish: Wish, device: str, quiet: bool
+    out: Path,
+    methods: Sequence[str],
+    images: Sequence[str],
+    shown: Shown,
+    wish: Wish,
+    plugin_files: Sequence[Path],
+    device: str,
+    quiet: bool,
 ) -> None:
     """`foveate explain OUT`; `images` holds rules and case ids."""
     with console.errors_for_people(f"foveate explain {out}"):
@@ -26,6 +33,7 @@ def explain(
             raise UsageError(f"--scale must be one of {', '.join(SCALES)}, not {shown.scale!r}.")
         folder = StudyFolder(out)
         runs.grid(folder.study)  # says so where this is no study's folder
+        plugins.add(folder, plugin_files)
     rules = tuple(name for name in images if name in RULES)
     cases = tuple(name for name in images if name not in RULES)
     from foveate import pipeline

@@ -70,7 +70,6 @@ def _predict_all(
 
 
 def _row(model: Classifier, found: Prediction | Unreadable, folder: Folder | None) -> Row:
-    from foveate.explanation.geometry import on_original
     from foveate.inference import overlays
     from foveate.inference.stream import Unreadable
 
@@ -80,15 +79,16 @@ def _row(model: Classifier, found: Prediction | Unreadable, folder: Folder | Non
     name, probabilities = facts.classes[found.predicted], tuple(found.probabilities.tolist())
     if folder is None:
         return Row(picture.image.shown, name, probabilities, picture.warnings)
-    assert picture.drawn_on is not None
-    assert found.raw is not None
-    height, width, _ = picture.drawn_on.shape
-    heat = on_original(found.raw, height, width, facts.pixels, facts.fit)
-    caution = resolution.coarse(found.raw.shape)
-    drawn = overlays.draw(picture.drawn_on, heat, name, probabilities[found.predicted], caution)
-    file, blank = folder.save(picture.image, drawn), not heat.any()
+    drawn = overlays.picture_of(found, facts)
+    file = folder.save(picture.image, drawn.picture)
     return Row(
-        picture.image.shown, name, probabilities, picture.warnings, overlay=str(file), blank=blank, caution=caution
+        picture.image.shown,
+        name,
+        probabilities,
+        picture.warnings,
+        overlay=str(file),
+        blank=drawn.blank,
+        caution=drawn.caution,
     )
 
 

@@ -5,19 +5,20 @@ What imports torch is imported where it is used: that takes seconds, and a wrong
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from foveate import console, runs
+from foveate import console, plugins, runs
 from foveate.attention import list_attention
-from foveate.config import Study, presets
+from foveate.config import Study
 from foveate.config.dataset import PHANTOM
 from foveate.errors import UsageError
 from foveate.execution.duration import duration
 from foveate.explanation import resolution
-from foveate.overrides import Overrides, assemble, hours_of
+from foveate.overrides import Overrides, find, hours_of
 from foveate.runs import StudyFolder
 
 if TYPE_CHECKING:
@@ -40,14 +41,8 @@ def run(
 ) -> None:
     """`foveate run`."""
     with console.errors_for_people():
-        # An existing study's folder: go on with it. A preset's name means the preset, whatever lies here.
-        if study_name and study_name not in presets() and (Path(study_name) / "study.yaml").is_file():
-            if out is not None:
-                raise UsageError(f"{study_name} is a study's folder already: leave out --out to go on with it.")
-            out = Path(study_name)
-            study_name = str(out / "study.yaml")
-        study = assemble(study_name, overrides)
-        folder = StudyFolder(out or f"foveate-{study.name}")
+        study, path = find(study_name, overrides, out)
+        folder = StudyFolder(path)
         from foveate import pipeline
 
         perhaps = pipeline.check(study, folder)
@@ -178,9 +173,11 @@ def evaluate(
             console.out.print(table)
 
 
-def models(names: str, pixels: int, timed: bool, device: str) -> None:
+def models(names: str, pixels: int, timed: bool, device: str, plugin_files: Sequence[Path]) -> None:
     """`foveate models`."""
     with console.errors_for_people():
+        for file in plugin_files:
+            plugins.load_plugin(file)
         if pixels < 33:
             raise UsageError(f"--pixels must be at least 33, not {pixels}.")
         from foveate.models.profile import ROUNDS, profile
@@ -222,6 +219,8 @@ def export(run_folder: Path, to: str, out: Path | None) -> None:
             raise UsageError(f"there is no format {to!r} to export to: known is onnx.")
         from foveate.models.export import export_onnx
 
+        if (run_folder / "run.json").is_file():
+            plugins.load_for_run(run_folder, runs.read_json(run_folder / "run.json"))
         console.err.print("exporting to ONNX and running the file beside torch: about a minute", markup=False)
         file = export_onnx(run_folder, out or run_folder / "model.onnx")
     console.out.print(f"exported: {file}", markup=False)

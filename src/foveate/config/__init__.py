@@ -86,6 +86,18 @@ class Evaluation(Strict):
     bootstrap: Annotated[int, Field(ge=0)] = 2000  # samples of patients, where patients are known; 0 for none
 
 
+class Plugin(Strict):
+    """A person's own file with mechanisms, heat-map methods or backbones; see `foveate.plugins`."""
+
+    file: str
+    sha256: str = ""  # of its content when the study began; empty before that
+
+    @field_validator("file")
+    @classmethod
+    def _path_holds_from_anywhere(cls, value: str) -> str:
+        return absolute(value)
+
+
 class Study(Strict):
     """Everything that decides the numbers of a study."""
 
@@ -104,6 +116,13 @@ class Study(Strict):
     datasets: Annotated[dict[str, Dataset], Field(min_length=1)]
     precision: Precision = "auto"
     threads: Annotated[int, Field(ge=1)] | None = None  # of one run on a CPU; part of what makes its numbers
+    plugins: tuple[Plugin, ...] = ()
+
+    @field_validator("plugins", mode="before")
+    @classmethod
+    def _a_path_is_a_plugin(cls, value: Any) -> Any:
+        given = [value] if isinstance(value, str) else value
+        return [{"file": own} if isinstance(own, str) else own for own in given] if given else []
 
     @field_validator("models", mode="before")
     @classmethod
@@ -132,6 +151,10 @@ class Study(Strict):
         for policy in self.policies:
             if self.policies.count(policy) > 1:
                 raise ValueError(f"the policy {policy!r} is named twice")
+        files = [Path(plugin.file).name for plugin in self.plugins]
+        for file in files:
+            if files.count(file) > 1:
+                raise ValueError(f"two plugins are called {file}: rename one, a study keeps both in one folder")
         if self.repeats_differ_in in ("folds", "sites"):
             if self.repeats < 2:
                 raise ValueError(f"repeats: {self.repeats_differ_in} need two repeats at least, one for each split")
@@ -207,6 +230,16 @@ def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
                 if isinstance(entry, dict) and isinstance(entry.get(key), str) and entry[key] != PHANTOM:
                     entry[key] = absolute(entry[key], folder)
 
+    plugins = data.get("plugins")
+    if isinstance(plugins, (list, str)):
+        data["plugins"] = [_resolved(own, folder) for own in ([plugins] if isinstance(plugins, str) else plugins)]
+
+
+def _resolved(plugin: Any, folder: Path) -> Any:
+    if isinstance(plugin, dict) and isinstance(plugin.get("file"), str):
+        return plugin | {"file": absolute(plugin["file"], folder)}
+    return absolute(plugin, folder) if isinstance(plugin, str) else plugin
+
 
 def parse_study(data: dict[str, Any], origin: str | Path = "the study") -> Study:
     """Check plain data and make it a Study. Raises UsageError that names the field and what would be right."""
@@ -225,9 +258,13 @@ def load_study(name_or_path: str | Path) -> Study:
     return parse_study(read_study(name_or_path), name_or_path)
 
 
-def dump_study(study: Study) -> str:
-    """The study as YAML, every default written out."""
-    return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+def dump_study(study: Study, folder: Path | None = None) -> str:
+    """The study as YAML, every default written out; plugins in its own folder are named as seen from there."""
+    data = study.model_dump(mode="json")
+    for plugin in data["plugins"]:
+        if folder is not None and Path(plugin["file"]).is_relative_to(folder.resolve()):
+            plugin["file"] = Path(plugin["file"]).relative_to(folder.resolve()).as_posix()
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 
 def nearest(word: str, right: list[str]) -> str:
@@ -274,5 +311,7 @@ def _keys_at(location: list[str]) -> list[str]:
             return list(Images.model_fields)
         case ["evaluation"]:
             return list(Evaluation.model_fields)
+        case ["plugins", _]:
+            return list(Plugin.model_fields)
         case _:
             return list(Recipe.model_fields)

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 import foveate
-from foveate import runs
+from foveate import plugins, runs
 from foveate.data.batches import Batches
 from foveate.data.pack import Pack
 from foveate.data.prepare import pack_of, split_file
@@ -179,6 +179,7 @@ def _record(
         # Repeat j of every model sees the same batches in the same order: a shared effect (factorial).
         "comparison": "factorial",
         "model_configuration": study.models[run.model].model_dump(mode="json"),
+        "plugins": [plugin.record for plugin in plugins.of_model(study.models[run.model])],
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "recipe": study.recipe.model_dump(mode="json"),
         "epochs": study.epochs(run.subject.dataset),

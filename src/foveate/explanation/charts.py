@@ -53,6 +53,7 @@ ATTENTION = {
     "eca": "ECA", "gather_excite": "Gather-excite", "gc": "GC", "non_local": "Non-local", "ran": "RAN", "se": "SE",
     "selective_kernel": "SK", "simam": "SimAM", "srm": "SRM", "triplet": "Triplet",
 }  # fmt: skip
+BACKBONES: dict[str, str] = {}  # titles of plugins' backbones
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Series:
 def model_title(name: str) -> str:
     """A model's name for people: resnet18+se -> ResNet-18 + SE."""
     backbone, _, attention = name.partition("+")
-    backbone = re.sub(r"^resnet(\d+)", r"ResNet-\1", backbone)
+    backbone = BACKBONES.get(backbone) or re.sub(r"^resnet(\d+)", r"ResNet-\1", backbone)
     return f"{backbone} + {ATTENTION.get(attention, attention)}" if attention else backbone
 
 

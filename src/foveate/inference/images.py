@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from foveate.data.pixels import Decoded, UnreadableImageError, as_channels
 from foveate.data.sources import Source, SourceImage, open_path
 from foveate.data.sources.archives import unpacked
 from foveate.data.sources.listing import visible_files
-from foveate.data.sources.medmnist import from_medmnist
+from foveate.data.sources.medmnist import MARK, from_medmnist
 from foveate.data.sources.tables import read_table
 from foveate.data.sources.unclear import refuse_unclear_names
 from foveate.data.sources.volumes import expanded
@@ -29,12 +29,13 @@ _ENLARGED = 2.0  # times; beyond, an image holds too little for its model
 
 @dataclass(frozen=True)
 class ImagePath:
-    """One picture, not yet opened."""
+    """One picture, not yet opened, unless a program has it at hand."""
 
     shown: str  # as the person would write it
     folder: Path
     path: str  # relative to the folder, with # and its number for one of several pictures in a file
     inside: str  # the same relative to what the person gave: for the name of an overlay
+    decoded: Decoded | None = field(default=None, repr=False)  # of what is at hand
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Picture:
 
     image: ImagePath
     pixels: NDArray[np.uint8]  # (side, side, channels), as the network sees it
+    height: int  # of the original
+    width: int
     drawn_on: NDArray[np.uint8] | None  # (H, W, 3) upright, LONGEST at the most; None where none is wanted
     warnings: tuple[str, ...]  # why the prediction deserves less trust, a few words each
 
@@ -74,12 +77,16 @@ def list_images(places: Sequence[Path]) -> tuple[list[ImagePath], list[str]]:
 def _listed(place: Path) -> tuple[list[ImagePath], str]:
     if place.is_dir():
         return _of_folder(place, str(place))
-    file = _file_of(place)
+    whole, mark, picture = str(place).partition(MARK)
+    file = _file_of(Path(f"{whole}.npz") if mark else place)
     ending = file.suffix.lower()
     if ending == ".zip":
         return _of_folder(unpacked(file), str(file))
     if ending == ".npz":
-        paths = [image.path for image in from_medmnist(file).images]
+        wanted = f"{file.name}#{picture}"
+        paths = [image.path for image in from_medmnist(file).images if not mark or image.path == wanted]
+        if not paths:
+            raise UsageError(f"{file} holds no picture {picture}.")
         return [ImagePath(str(file.parent / path), file.parent, path, path) for path in paths], ""
     return [ImagePath(str(place), file.parent, place.name, place.name)], ""
 
@@ -122,6 +129,8 @@ def pictures_in(image: ImagePath) -> list[ImagePath]:
 
     Raises UnreadableImageError where there is none.
     """
+    if image.decoded is not None:
+        return [image]
     whole = Source(image.folder, [SourceImage(image.path, "")])
     paths = [own.path for own in expanded(whole).images]
     if not paths:
@@ -134,7 +143,7 @@ def pictures_in(image: ImagePath) -> list[ImagePath]:
 
 def read_picture(image: ImagePath, model: ModelFacts, draw: bool) -> Picture:
     """Decode a picture and make it what `model` was trained on. Raises UnreadableImageError that says why not."""
-    decoded = open_path(image.folder, image.path, max(ENOUGH, model.pixels))  # as for training
+    decoded = image.decoded or open_path(image.folder, image.path, max(ENOUGH, model.pixels))  # as for training
     pixels = square(decoded.pixels, model.pixels, model.fit)
     if COLOUR not in model.kinds and model.kinds and pixels.ndim == 3:
         pixels = as_channels(pixels, 1)[..., 0]
@@ -143,7 +152,7 @@ def read_picture(image: ImagePath, model: ModelFacts, draw: bool) -> Picture:
     if draw:
         large = open_path(image.folder, image.path, LONGEST) if decoded.is_reduced else decoded
         drawn_on = drawable(large.pixels)
-    return Picture(image, as_channels(pixels, model.channels), drawn_on, warnings)
+    return Picture(image, as_channels(pixels, model.channels), decoded.height, decoded.width, drawn_on, warnings)
 
 
 def _warnings(decoded: Decoded, model: ModelFacts) -> Iterator[str]:

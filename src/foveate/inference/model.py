@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from foveate.data.pack import Pack
 from foveate.errors import FoveateError, UsageError
+from foveate.runs import study_above
 
 GREY, COLOUR = "grey", "colour"
 _LOOKED_AT = 256  # images of a pack, evenly spread
@@ -33,12 +34,14 @@ class ModelFacts:
 
 
 class Classifier(Protocol):
-    """(n, side, side, channels) uint8 -> logits (n, classes) and raw Grad-CAM maps (n, h, w) of the predicted class,
-    both float32; the maps are None where the model cannot give them."""
+    """(n, side, side, channels) uint8 -> logits (n, classes) and raw Grad-CAM maps (n, h, w) of the predicted class, or
+    of the one with the index `target`, both float32; the maps are None where the model cannot give them."""
 
     facts: ModelFacts
 
-    def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]: ...
+    def __call__(
+        self, images: NDArray[np.uint8], target: int | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]: ...
 
 
 def open_model(path: Path, device: str, heatmaps: bool) -> Classifier:
@@ -84,7 +87,10 @@ def kinds_by_pack(run_folder: Path, record: dict[str, Any]) -> frozenset[str] | 
 
     A pack with one channel is grey throughout. Of another, up to 256 images are looked at: it may hold both kinds.
     """
-    subject, root = run_folder.resolve().parents[1].name, run_folder.resolve().parents[3]
+    root = study_above(run_folder)
+    if root is None:
+        return None
+    subject = run_folder.resolve().parents[1].name
     pack = Pack(root / "data" / subject / "pack")
     if not all((pack.folder / name).is_file() for name in ("index.json", "pixels.npy")):
         return None

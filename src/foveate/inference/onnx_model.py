@@ -35,13 +35,16 @@ class OnnxModel:
             file, file.stem, tuple(about["classes"]), int(about["pixels"]), str(about["fit"]), channels, kinds
         )
 
-    def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    def __call__(
+        self, images: NDArray[np.uint8], target: int | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """See `Classifier`."""
         pixels = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)
         logits, *maps = self.session.run(self.wanted, {"images": pixels})
         if not maps:
             return logits, None
-        return logits, maps[0][np.arange(len(logits)), logits.argmax(1)]
+        chosen = logits.argmax(1) if target is None else np.full(len(logits), target)
+        return logits, maps[0][np.arange(len(logits)), chosen]
 
 
 def _session(file: Path) -> Any:

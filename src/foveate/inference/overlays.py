@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
@@ -12,8 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from foveate import runs
+from foveate.explanation import resolution
+from foveate.explanation.geometry import on_original
 from foveate.explanation.overlays import greyed, overlay
 from foveate.inference.images import ImagePath
+from foveate.inference.model import ModelFacts
+from foveate.inference.stream import Prediction
 from foveate.reading.render import png
 
 SMALL_PRINT = "For research, not a medical device."
@@ -21,6 +26,32 @@ _MARGIN = 10  # pixels around and between the two pictures
 _LINE = 60  # characters a line of the caption
 _INK, _FAINT = "#1a1a1a", "#666666"
 _NAME = 200  # bytes of a file's name; file systems take 255
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The picture of one prediction."""
+
+    picture: NDArray[np.uint8]  # (H, W, 3), as `draw` makes it
+    blank: bool  # no evidence for the class that it explains
+    caution: str  # that the map is coarse, '' where it is not
+
+
+def picture_of(found: Prediction, facts: ModelFacts, target: int | None = None) -> Drawn:
+    """The picture of a prediction that was made to be drawn.
+
+    `target`: the index of the class that the map explains, by default the predicted one.
+    """
+    assert found.picture.drawn_on is not None
+    assert found.raw is not None
+    explained = found.predicted if target is None else target
+    height, width, _ = found.picture.drawn_on.shape
+    heat = on_original(found.raw, height, width, facts.pixels, facts.fit)
+    caution = resolution.coarse(found.raw.shape)
+    probability = float(found.probabilities[explained])
+    return Drawn(
+        draw(found.picture.drawn_on, heat, facts.classes[explained], probability, caution), not heat.any(), caution
+    )
 
 
 def draw(

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from foveate import runs
+from foveate import plugins, runs
 from foveate.errors import FoveateError
 from foveate.explanation.cam import grad_cam
 from foveate.inference.model import ModelFacts, kinds_by_pack, kinds_by_statistics
@@ -24,6 +24,7 @@ class RunModel:
         self.device = resolve_device(device)
         record = runs.read_json(folder / "run.json")
         try:
+            plugins.load_for_run(folder, record)
             trained = load_model(folder)
             name = str(record["model"])
         except FoveateError as error:  # it names the file
@@ -33,21 +34,25 @@ class RunModel:
                 f"{folder / 'weights.safetensors'} holds other weights than those of the model in run.json: they are "
                 "of another run."
             ) from error
-        except (KeyError, TypeError, ValueError) as error:  # also pydantic's
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # also pydantic's
             why = f"it lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
             raise FoveateError(f"{folder / 'run.json'} is no whole record of a run: {why}.") from error
         kinds = kinds_by_pack(folder, record) or kinds_by_statistics(trained.channels, trained.mean, trained.std)
         self.facts = ModelFacts(folder, name, trained.classes, trained.pixels, trained.fit, trained.channels, kinds)
+        self.trained = trained
         self.network = trained.network.on(self.device)
         self.mean = torch.tensor(trained.mean, device=self.device)
         self.scale = 1 / torch.tensor(trained.std, device=self.device)
 
     @torch.inference_mode()
-    def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    def __call__(
+        self, images: NDArray[np.uint8], target: int | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """See `Classifier`. The maps are taken at the input of the global average pooling."""
         pixels = torch.from_numpy(images).to(self.device).float()
         normalised = pixels.sub_(self.mean).mul_(self.scale)  # in the order of data.batches: the same last bits
         features = self.network.forward_features(normalised.permute(0, 3, 1, 2))
         logits = self.network.forward_head(features)
-        maps = grad_cam(features, self.network.fc.weight, logits.argmax(1))
+        chosen = logits.argmax(1) if target is None else torch.full_like(logits[:, 0], target, dtype=torch.long)
+        maps = grad_cam(features, self.network.fc.weight, chosen)
         return logits.cpu().numpy(), maps.cpu().numpy()

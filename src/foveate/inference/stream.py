@@ -34,7 +34,7 @@ class Prediction:
     picture: Picture
     predicted: int  # index of the class with the highest probability
     probabilities: NDArray[np.float64]  # (classes,)
-    raw: NDArray[np.float32] | None  # (h, w) signed Grad-CAM for the predicted class
+    raw: NDArray[np.float32] | None  # (h, w) signed Grad-CAM for the predicted class, or the one that is asked for
 
 
 def predict_images(
@@ -43,11 +43,13 @@ def predict_images(
     draw: bool,
     advance: Callable[[int], None] = lambda files: None,
     batch: int = BATCH,
+    target: int | None = None,
 ) -> Iterator[Prediction | Unreadable]:
     """Each picture of each file in order, predicted, or why it cannot be read.
 
-    `draw` keeps of each picture what an overlay needs. `advance` is told how many files were opened. Raises
-    FoveateError where the model gives numbers that are not finite.
+    `draw` keeps of each picture what an overlay needs. `advance` is told how many files were opened. `target`: the
+    index of the class that the maps explain, by default each picture's predicted one. Raises FoveateError where the
+    model gives numbers that are not finite.
     """
 
     def read(image: ImagePath | Unreadable) -> Picture | Unreadable:
@@ -65,7 +67,7 @@ def predict_images(
             reading = _submit(pool, read, itertools.islice(wanted, batch))
             while reading:
                 ahead = _submit(pool, read, itertools.islice(wanted, batch))
-                yield from _predicted(model, [future.result() for future in reading])
+                yield from _predicted(model, [future.result() for future in reading], target)
                 reading = ahead
     finally:
         pool.shutdown(cancel_futures=True)
@@ -88,15 +90,17 @@ def _submit(
     return [pool.submit(read, image) for image in images]
 
 
-def _predicted(model: Classifier, read: Sequence[Picture | Unreadable]) -> Iterator[Prediction | Unreadable]:
+def _predicted(
+    model: Classifier, read: Sequence[Picture | Unreadable], target: int | None
+) -> Iterator[Prediction | Unreadable]:
     pictures = [own for own in read if isinstance(own, Picture)]
-    predictions = iter(_predictions(model, pictures) if pictures else ())
+    predictions = iter(_predictions(model, pictures, target) if pictures else ())
     for own in read:
         yield own if isinstance(own, Unreadable) else next(predictions)
 
 
-def _predictions(model: Classifier, pictures: Sequence[Picture]) -> list[Prediction]:
-    logits, maps = model(np.stack([picture.pixels for picture in pictures]))
+def _predictions(model: Classifier, pictures: Sequence[Picture], target: int | None) -> list[Prediction]:
+    logits, maps = model(np.stack([picture.pixels for picture in pictures]), target)
     if not np.isfinite(logits).all():
         raise FoveateError(f"{model.facts.path} gives numbers that are not finite: its training diverged.")
     return [

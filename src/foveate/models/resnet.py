@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from foveate.attention.base import Attention, init_default, init_he
+from foveate.errors import UsageError
 from foveate.models.placement import AFTER_BLOCK, AFTER_CONV2, BEFORE_ADDITION, REPLACE_CONV2, Placement
 
 WIDTHS = (64, 128, 256, 512)
@@ -97,13 +100,29 @@ class Bottleneck(_Block):
         return out
 
 
+Backbone = tuple[type[BasicBlock] | type[Bottleneck], tuple[int, int, int, int]]
 # The block, and how many of them in each of the four stages (He et al. 2016, table 1).
-BACKBONES: dict[str, tuple[type[BasicBlock] | type[Bottleneck], tuple[int, int, int, int]]] = {
+BACKBONES: dict[str, Backbone] = {
     "resnet18": (BasicBlock, (2, 2, 2, 2)),
     "resnet34": (BasicBlock, (3, 4, 6, 3)),
     "resnet50": (Bottleneck, (3, 4, 6, 3)),
     "resnet101": (Bottleneck, (3, 4, 23, 3)),
 }
+
+
+def require_backbone(entry: Any) -> None:
+    """Raises UsageError for what is no `Backbone`."""
+    right = (
+        "a backbone is a subclass of BasicBlock or Bottleneck and how many of them each of the four stages has, such "
+        "as (BasicBlock, (2, 2, 2, 2))"
+    )
+    if not isinstance(entry, tuple) or len(entry) != 2:
+        raise UsageError(f"{right}, not {entry!r}.")
+    block, depths = entry
+    if not isinstance(block, type) or not issubclass(block, (BasicBlock, Bottleneck)):
+        raise UsageError(f"{right}, not {block!r}.")
+    if len(depths) != 4 or not all(isinstance(depth, int) and depth > 0 for depth in depths):
+        raise UsageError(f"{right}: not {depths!r} of them.")
 
 
 class ResNet(nn.Module):
@@ -127,7 +146,8 @@ class ResNet(nn.Module):
             for position in range(depth):
                 stride = 2 if stage > 1 and position == 0 else 1
                 # A basic block's first convolution has the stride, a bottleneck's second.
-                attention = placement.in_block(stage, position, at_conv2, stride if block is Bottleneck else 1)
+                at_stride = stride if issubclass(block, Bottleneck) else 1
+                attention = placement.in_block(stage, position, at_conv2, at_stride)
                 blocks.append(block(channels, width, stride, attention, where))
                 channels = width * block.expansion
             stages.append(placement.stage(blocks, stage, channels))

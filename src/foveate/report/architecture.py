@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from foveate import attention, plugins
 from foveate.config import Model
-from foveate.explanation.charts import ATTENTION, model_title
+from foveate.explanation.charts import ATTENTION, BACKBONES, model_title
 from foveate.report.words import listed
 
 ALL = (1, 2, 3, 4)
@@ -41,15 +42,17 @@ def describe(model: Model) -> str:
 
 
 def backbone_of(model: Model) -> str:
-    return model_title(model.backbone) + (" (He et al. 2016)" if model.backbone.startswith("resnet") else "")
+    known = model.backbone.startswith("resnet") and model.backbone not in BACKBONES
+    paper = "He et al. 2016" if known else plugins.paper_of(model.backbone)
+    return model_title(model.backbone) + (f" ({paper})" if paper else "")
 
 
 def attention_of(model: Model) -> str:
     """A mechanism's name with its abbreviation, its paper, and the options that the study gives."""
     name = str(model.attention)
-    full, paper, *_ = MECHANISMS.get(name, (name.replace("_", "-"), ""))
+    full, paper, *_ = MECHANISMS.get(name) or _of_plugin(name)
     short = ATTENTION.get(name, "")
-    inside = [short if short.isupper() or short in ("SimAM", "BoTNet") else "", paper]
+    inside = [short if short != full and (short.isupper() or short in ("SimAM", "BoTNet")) else "", paper]
     for key, value in model.attention_options.items():
         inside.append(f"with{'' if value else 'out'} {key}" if isinstance(value, bool) else f"{key} {value}")
     known = "; ".join(filter(None, inside))
@@ -60,7 +63,7 @@ def place_of(model: Model) -> str:
     """Where the blocks stand, in words; empty for a model without attention."""
     where, stages, every = model.placement, model.stages, 1
     if where == "default":
-        *_, where, own, every = MECHANISMS.get(model.attention or "", ("", "", "", ALL, 1))
+        *_, where, own, every = MECHANISMS.get(model.attention or "") or _of_plugin(model.attention or "")
         stages = tuple(stage for stage in own if stage in model.stages)
     if not model.attention or not where:
         return ""
@@ -69,3 +72,12 @@ def place_of(model: Model) -> str:
         return f"{'around' if where == 'around_stage' else 'behind'} {named}"
     place = f"{IN_BLOCKS[where]} every {'second ' if every == 2 else ''}residual block"
     return place if set(stages) == set(ALL) else f"{place} of {named}"
+
+
+def _of_plugin(name: str) -> tuple[str, str, str, tuple[int, ...], int]:
+    """A plugin's mechanism as in MECHANISMS; of one whose plugin is not here, nothing but its name."""
+    entry = attention.MECHANISMS.get(name, ())
+    if isinstance(entry, tuple):
+        return name.replace("_", "-"), "", "", ALL, 1
+    place = entry.place
+    return ATTENTION[name], plugins.paper_of(name), place.where, place.stages, place.every

@@ -16,7 +16,8 @@ def folded(network: ResNet) -> ResNet:
     copied = copy.deepcopy(network).eval()
     _fold(copied, "conv1", "bn1")
     for block in copied.modules():
-        if isinstance(block, BasicBlock | Bottleneck):
+        # Not a plugin's own block, whose branch may be another
+        if isinstance(block, BasicBlock | Bottleneck) and type(block) in (BasicBlock, Bottleneck):
             fold_block(block)
     return copied
 
