@@ -69,7 +69,7 @@ def _predict_all(
 
 
 def _row(model: Classifier, found: Prediction | Unreadable, folder: Folder | None) -> Row:
-    from foveate.explanation.geometry import on_original
+    from foveate.explanation.geometry import is_flat_on_original, on_original
     from foveate.inference import overlays
     from foveate.inference.stream import Unreadable
 
@@ -83,9 +83,10 @@ def _row(model: Classifier, found: Prediction | Unreadable, folder: Folder | Non
     assert found.raw is not None
     height, width, _ = picture.drawn_on.shape
     heat = on_original(found.raw, height, width, facts.pixels, facts.fit)
-    drawn = overlays.draw(picture.drawn_on, heat, name, probabilities[found.predicted])
-    file = folder.save(picture.image, drawn)
-    return Row(picture.image.shown, name, probabilities, picture.warnings, overlay=str(file), blank=not heat.any())
+    flat = is_flat_on_original(found.raw, heat)
+    drawn = overlays.draw(picture.drawn_on, heat, name, probabilities[found.predicted], flat)
+    file = str(folder.save(picture.image, drawn))
+    return Row(picture.image.shown, name, probabilities, picture.warnings, "", file, not heat.any(), flat)
 
 
 def _say(rows: Sequence[Row], classes: Sequence[str], overlay: Path | None, out: Path | None, quiet: bool) -> None:
@@ -94,6 +95,9 @@ def _say(rows: Sequence[Row], classes: Sequence[str], overlay: Path | None, out:
     blank = sum(bool(row.blank) for row in rows)
     if blank:
         lines.append(f"note: {blank:,} blank heat-maps: nothing in these images speaks for the predicted class.")
+    flat = sum(bool(row.flat) for row in rows)
+    if flat:
+        lines.append(f"note: {flat:,} flat heat-maps: all places of these images speak for the predicted class alike.")
     if not quiet:
         counts = ", ".join(f"{name} {sum(row.prediction == name for row in rows):,}" for name in classes)
         lines.append(f"predicted: {counts}")

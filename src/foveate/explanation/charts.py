@@ -21,6 +21,7 @@ from foveate import runs
 from foveate.runs import Run, StudyFolder, Subject
 
 INK, FAINT = "#1d2025", "#9aa0a8"  # text and the baseline's curves; axes
+MUTED = "#5f6670"  # text that stands back
 COLOURS = (INK, "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")  # Okabe and Ito 2008
 DASHES: tuple[Any, ...] = (
     "-",

@@ -23,15 +23,21 @@ _INK, _FAINT = "#1a1a1a", "#666666"
 _NAME = 200  # bytes of a file's name; file systems take 255
 
 
-def draw(image: NDArray[np.uint8], heat: NDArray[np.float64], predicted: str, probability: float) -> NDArray[np.uint8]:
+def draw(
+    image: NDArray[np.uint8], heat: NDArray[np.float64], predicted: str, probability: float, flat: bool = False
+) -> NDArray[np.uint8]:
     """Image (H, W, 3) and heat (H, W) in [0, 1] -> RGB picture: both side by side in full, the caption below.
 
-    A blank map leaves the image greyed, and the caption says so.
+    A blank map leaves the image greyed and a flat one (`geometry.is_flat_on_original`) plain, and the caption says so.
     """
     blank = not heat.any()
     height, width = heat.shape
     caption = f"{predicted}: {probability:.3f}"
-    explained = f"blank heat-map: no positive evidence for {predicted}" if blank else f"right: Grad-CAM for {predicted}"
+    explained = f"right: Grad-CAM for {predicted}"
+    if blank:
+        explained = f"blank heat-map: no positive evidence for {predicted}"
+    elif flat:
+        explained = f"flat heat-map: all places speak for {predicted} alike"
     lines = [(line, _INK) for line in textwrap.wrap(caption, _LINE)]
     lines += [(line, _FAINT) for text in (explained, SMALL_PRINT) for line in textwrap.wrap(text, _LINE)]
     font = _font(min(24, max(12, width // 36)))
@@ -40,7 +46,7 @@ def draw(image: NDArray[np.uint8], heat: NDArray[np.float64], predicted: str, pr
     size = (max(2 * width + 3 * _MARGIN, text_width + 2 * _MARGIN), height + 3 * _MARGIN + step * len(lines))
     canvas = Image.new("RGB", size, "white")
     canvas.paste(Image.fromarray(image), (_MARGIN, _MARGIN))
-    right = greyed(image) if blank else overlay(image, heat)
+    right = greyed(image) if blank else overlay(image, np.zeros_like(heat) if flat else heat)
     canvas.paste(Image.fromarray(right), (2 * _MARGIN + width, _MARGIN))
     pen = ImageDraw.Draw(canvas)
     for number, (line, colour) in enumerate(lines):

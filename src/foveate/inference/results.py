@@ -29,6 +29,7 @@ class Row:
     unreadable: str = ""
     overlay: str = ""  # the path of its picture
     blank: bool | None = None  # whether its heat-map is blank; None where none was asked for
+    flat: bool | None = None  # whether it is flat
 
 
 def printable(text: str) -> str:
@@ -80,7 +81,7 @@ def _image(row: Row, classes: Sequence[str]) -> dict[str, Any]:
         "warnings": row.warnings,
     }
     if row.overlay:
-        said |= {"overlay": row.overlay, "blank": row.blank}
+        said |= {"overlay": row.overlay, "blank": row.blank, "flat": row.flat}
     return said
 
 

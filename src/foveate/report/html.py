@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from foveate import runs
 from foveate.config import Study
 from foveate.config.dataset import PHANTOM
-from foveate.explanation import captions, overlays, panels
+from foveate.explanation import overlays, panels
 from foveate.explanation.charts import model_title
 from foveate.reading.results import DatasetResults
 from foveate.report import detail_tables, policy_table, reading_section, tables, verdict, viewer, words
@@ -181,13 +181,13 @@ def _cell(column: panels.Column, model: str, of: str, side: int = THUMBNAIL) -> 
     cell = column.cells[model]
     wrong = cell.predicted != column.truth
     alt = f"{model_title(model)}, heat-map of {of}: "
-    alt += captions.BLANK if cell.blank else f"strongest in the {cell.peak}"
+    alt += f"strongest in the {cell.peak}" if cell.peak else cell.values
     return {
         "title": model_title(model),
         "src": data_uri(cell.picture, column.contour, side),
         "probability": f"P({column.truth}) {100 * cell.probability:.1f} %",
         "wrong": f"says {cell.predicted}" if wrong else "",
-        "blank": captions.BLANK if cell.blank else "",
+        "values": cell.values,
         "alt": alt,
     }
 
