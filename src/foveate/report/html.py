@@ -39,6 +39,12 @@ THUMBNAIL = 224  # pixels, side of the images in the page
 
 def write_report(folder: StudyFolder) -> Path:
     """Write OUT/report/index.html and return its path. Runs that are missing are named in it."""
+    runs.write_text(folder.report, rendered("report.html.j2", _page(folder)))
+    return folder.report
+
+
+def rendered(template: str, content: dict[str, Any]) -> str:
+    """A page from one of the templates."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -49,10 +55,8 @@ def write_report(folder: StudyFolder) -> Path:
     environment.filters.update(decimals=tables.decimals, signed=tables.signed, percent=tables.percent)
     environment.filters.update(between=tables.between, p_value=tables.p_value, title_of=model_title)
     environment.filters.update(with_delta=tables.with_delta, times=tables.times, breakable=_breakable)
-    page = environment.get_template("report.html.j2").render(_page(folder))
-    page = page.replace(" %", "\u00a0%").replace("p = ", "p\u00a0=\u00a0")  # no line ends between a number and these
-    runs.write_text(folder.report, page)
-    return folder.report
+    page = environment.get_template(template).render(content)
+    return page.replace(" %", "\u00a0%").replace("p = ", "p\u00a0=\u00a0")  # no line ends between a number and these
 
 
 def _page(folder: StudyFolder) -> dict[str, Any]:
@@ -90,16 +94,15 @@ def _page(folder: StudyFolder) -> dict[str, Any]:
         "assumptions": assumptions(study),
         "facts": _facts(folder),
         "yaml": _study_text(study),
-        "css": Markup(
-            "".join(_template(f"{name}.css") for name in ("report", "viewer", *(["reading"] if readings else [])))
-        ),
-        "script": Markup(_template("report.js") + _template("viewer.js")),
+        "css": asset("report.css", "viewer.css", *(["reading.css"] if readings else [])),
+        "script": asset("report.js", "viewer.js"),
         "inferno": ", ".join("rgb({} {} {})".format(*overlays.on_white(value / 8)) for value in range(9)),
     }
 
 
-def _template(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding="utf-8")
+def asset(*names: str) -> Markup:
+    """Styles or scripts, one behind the other, as they go into a page."""
+    return Markup("".join((TEMPLATES / name).read_text(encoding="utf-8") for name in names))
 
 
 def _breakable(key: str) -> Markup:
