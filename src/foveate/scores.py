@@ -135,15 +135,18 @@ def _suffices(cases: int, needed: dict[int, int | None], enough: int | None, bot
         said.append(f"With the {cases:,} cases that there are, {enough:,} runs of each model give {GOAL}.")
         return " ".join(said)
     said.append(
-        f"With the {cases:,} cases that there are, not even {MOST_RUNS:,} runs of each model give {GOAL}: the cases are "
-        "too few."
+        f"With the {cases:,} cases that there are, not even {MOST_RUNS:,} runs of each model give {GOAL}: the cases "
+        "are too few."
     )
     if both is None:
         said.append(
-            f"Nor do {MOST_RUNS:,} runs of each model and {_cases(MOST)} cases: this difference is too small for a study."
+            f"Nor do {MOST_RUNS:,} runs of each model and {_cases(MOST)} cases: "
+            "this difference is too small for a study."
         )
     else:
-        said.append(f"{both[0]:,} runs of each model and {_cases(both[1])} cases do: the fewest scores, runs times cases.")
+        said.append(
+            f"{both[0]:,} runs of each model and {_cases(both[1])} cases do: the fewest scores, runs times cases."
+        )
     return " ".join(said)
 
 

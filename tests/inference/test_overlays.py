@@ -38,6 +38,14 @@ def test_a_blank_map_is_drawn_grey_and_captioned_otherwise() -> None:
     assert not np.array_equal(shown[80:], blank[80:])
 
 
+def test_a_flat_map_leaves_the_image_plain_and_is_captioned_otherwise() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (60, 400, 3), dtype=np.uint8)
+    heat = np.full((60, 400), 0.999)
+    flat, drawn = draw(image, heat, "sick", 0.75, flat=True), draw(image, heat, "sick", 0.75)
+    np.testing.assert_array_equal(flat[10:70, 420:820], image)
+    assert not np.array_equal(flat[80:], drawn[80:])
+
+
 def test_captions_fit_under_small_images() -> None:
     image = np.zeros((16, 16, 3), dtype=np.uint8)
     picture = draw(image, np.zeros((16, 16)), "a class with a very long name indeed, and then some more words", 0.5)

@@ -20,7 +20,6 @@ from foveate.evaluation.multireader import Comparison, Design, comparison
 from foveate.evaluation.results import Undefined
 from foveate.evaluation.scores import RunScores, same_cases, stacked
 
-
 MOST, MOST_RUNS = 100_000_000, 1000  # cases and runs of a model that a plan looks at
 _CASES: list[int] = np.unique(np.geomspace(2, MOST, 200).astype(int)).tolist()
 _RUNS: list[int] = np.unique(np.geomspace(2, MOST_RUNS, 70).astype(int)).tolist()

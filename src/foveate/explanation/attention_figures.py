@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from foveate.explanation.charts import COLOURS, INK, model_title
-from foveate.explanation.ends import FLAT, number, shown
+from foveate.explanation import ends
+from foveate.explanation.ends import FLAT
 from foveate.explanation.overlays import CONTOUR, overlay
 from foveate.explanation.panels import Column, Panel
 
@@ -21,8 +22,8 @@ CAPTION = (
     "are laid on the image, from their lowest value (clear) to their highest (opaque yellow); the two values stand "
     f"below. Flat: they lie within {100 * FLAT:g} % of each other, so no place stands out, and the plain image is "
     "shown. Grad-CAM is drawn from 0. Blocks that weight channels alone have no place in the image: their gates are "
-    "drawn by channel. An affinity is that of the position marked by a cross. An attention map says how features are weighted "
-    "inside the network, not what the decision rests on."
+    "drawn by channel. An affinity is that of the position marked by a cross. An attention map says how features are "
+    "weighted inside the network, not what the decision rests on."
 )
 
 
@@ -86,7 +87,7 @@ def _wrapped(title: str) -> str:
 def _draw(axes: Axes, drawn: Drawn, row: int, column: Column) -> None:
     if drawn.positions is not None:
         values = drawn.positions[row]
-        one = shown(column.geometry.enlarge(values), from_zero=False)
+        one = ends.shown(column.geometry.enlarge(values), from_zero=False)
         axes.imshow(overlay(column.image, one.heat))
         if drawn.kind == "affinity":
             height, width = values.shape
@@ -94,11 +95,18 @@ def _draw(axes: Axes, drawn: Drawn, row: int, column: Column) -> None:
             axes.plot(*column.geometry.points(centre * column.geometry.side - 0.5), "+", color=CONTOUR, markersize=8)
         axes.set_xlabel(one.words, fontsize=7, color=INK, labelpad=2)
     elif drawn.channels is not None:
-        gates = drawn.channels[row]
+        gates, box = drawn.channels[row], axes.get_position()
+        numbers = 0.17 / axes.get_figure(root=True).get_size_inches()[0]  # room for those of the upright axis
+        axes.set_position((box.x0 + numbers, box.y0, box.width - numbers, box.height))
         axes.plot(gates, linewidth=0.6, color=COLOURS[1])
         last = max(len(gates) - 1, 1)
         axes.set(ylim=(0, 1), xlim=(0, last), yticks=(0, 0.5, 1), xticks=(0, last))
         axes.set_yticklabels(["0", ".5", "1"], fontsize=6)
         axes.set_xticklabels(["0", str(last)], fontsize=6)
         axes.tick_params(length=2, pad=1.5)
-        axes.set_xlabel(f"{number(float(gates.min()))} to {number(float(gates.max()))}", fontsize=7, color=INK, labelpad=-4)
+        axes.set_xlabel(
+            f"{ends.number(float(gates.min()))} to {ends.number(float(gates.max()))}",
+            fontsize=7,
+            color=INK,
+            labelpad=-4,
+        )

@@ -77,6 +77,6 @@ def caption(maps: Heatmaps, scale: str, rule: str, repeat: int, notes: str = "")
         f"{method_title(maps)} at {tap_title(maps)} ({height} × {width} values), {target}, enlarged bilinearly. "
         f"{drawn} Below each map: its lowest and its highest value. Flat: they lie within {100 * FLAT:g} % of each "
         f"other, so no place stands out, and the plain image is shown.{grey} {healthy}P: softmax probability of the "
-        f"true class. ✗: wrong prediction.{notes} Run {repeat} of each model. The images were chosen by rule, not by eye: from the "
-        f"validation part of run {repeat}, {rule}."
+        f"true class. ✗: wrong prediction.{notes} Run {repeat} of each model. The images were chosen by rule, not by "
+        f"eye: from the validation part of run {repeat}, {rule}."
     )

@@ -150,9 +150,7 @@ def _column(candidates: Candidates, case: str, sizes: Mapping[str, tuple[int, in
     own, truth = geometry_of(pack, case, sizes), pack.index.labels[pack.row[case]]
     image, mask = own.picture(pack.image(case)), candidates.marked(case)
     contour = np.empty((0, 2, 2)) if mask is None else own.points(lesion_contour(mask))
-    values = {
-        model: own.enlarge(of.drawable[selection.rows_of(of)[case]]) for model, of in candidates.shown.items()
-    }
+    values = {model: own.enlarge(of.drawable[selection.rows_of(of)[case]]) for model, of in candidates.shown.items()}
     from_zero = all(of.from_zero for of in candidates.shown.values())
     shared = ends.shared_ends(values.values(), from_zero) if scale == "shared" else None
     cells = {}

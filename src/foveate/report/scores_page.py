@@ -1,4 +1,4 @@
-"""The figures and the page of scores that were given in a table: a study's, with what scores alone can tell. No torch."""
+"""Figures and page of scores that were given in a table: a study's, with what scores alone can tell. No torch."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from foveate.explanation import captions, panels, selection
 from foveate.explanation.charts import model_title
 from foveate.explanation.ends import FLAT
 from foveate.explanation.geometry import original_sizes
-from foveate.explanation.heatmaps import Heatmaps, file_name
+from foveate.explanation.heatmaps import Heatmaps
 from foveate.explanation.overlays import INFERNO, lesion_contour
 from foveate.explanation.selection import RULES, Candidates
 from foveate.runs import Run, StudyFolder, Subject
