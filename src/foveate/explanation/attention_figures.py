@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from foveate.explanation.charts import COLOURS, INK, model_title
 from foveate.explanation import ends
+from foveate.explanation.charts import COLOURS, INK, model_title
 from foveate.explanation.ends import FLAT
 from foveate.explanation.overlays import CONTOUR, overlay
 from foveate.explanation.panels import Column, Panel
@@ -104,9 +104,5 @@ def _draw(axes: Axes, drawn: Drawn, row: int, column: Column) -> None:
         axes.set_yticklabels(["0", ".5", "1"], fontsize=6)
         axes.set_xticklabels(["0", str(last)], fontsize=6)
         axes.tick_params(length=2, pad=1.5)
-        axes.set_xlabel(
-            f"{ends.number(float(gates.min()))} to {ends.number(float(gates.max()))}",
-            fontsize=7,
-            color=INK,
-            labelpad=-4,
-        )
+        low, high = (ends.number(float(value)) for value in (gates.min(), gates.max()))
+        axes.set_xlabel(f"{low} to {high}", fontsize=7, color=INK, labelpad=-4)
