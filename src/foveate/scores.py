@@ -112,7 +112,7 @@ def plan(name: str, found: list[RunScores], models: list[str], settings: Setting
     for runs_each in sorted(needed):
         chances = [known.power(points / 100, runs_each, times * known.cases, alpha) for times in TIMES]
         rows.append([str(runs_each), *(f"{100 * chance:.0f} %" for chance in chances), _cases(needed[runs_each])])
-    head = ["runs", *(f"{times * known.cases:,} cases" for times in TIMES), f"cases for {GOAL}"]
+    head = ["runs", *(f"{times * known.cases:,} cases" for times in TIMES), "cases needed"]
     said = [_plan_words(name, known, comparisons, alpha, points, models), columns.aligned(head, rows)]
     return "\n".join([*said, _suffices(known.cases, needed, enough, both)])
 
@@ -157,7 +157,8 @@ def _plan_words(name: str, known: Power, comparisons: int, alpha: float, points:
         f"two-sided at {alpha:.3g}{step}; {known.design} runs, cases of the same mix of classes and patients.\n"
         f"From the variance of {known.cases:,} cases: a run by itself {_points(known.run)} points (SD), a run and its "
         f"cases {_points(known.run_and_case)}, the cases alike for all runs of a model {_points(known.case)}. "
-        "A few runs give such variances roughly: take the table as an order of magnitude."
+        "A few runs give such variances roughly: take the table as an order of magnitude. "
+        f"Cases needed: for a chance of {GOAL}."
     )
 
 

@@ -54,7 +54,7 @@ def test_a_factor_changes_nothing(factor: float, values: list[float]) -> None:
     if abs(spread - 0.01) > 1e-6:
         assert is_flat(given_map) == is_flat(factor * given_map)
         heats = [shown(of, from_zero=False).heat for of in (given_map, factor * given_map)]
-        np.testing.assert_allclose(*heats, atol=1e-6)
+        np.testing.assert_allclose(heats[0], heats[1], atol=1e-6)
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.4, 0.6))

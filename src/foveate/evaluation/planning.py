@@ -21,8 +21,8 @@ from foveate.evaluation.results import Undefined
 from foveate.evaluation.scores import RunScores, same_cases, stacked
 
 MOST, MOST_RUNS = 100_000_000, 1000  # cases and runs of a model that a plan looks at
-_CASES: list[int] = np.unique(np.geomspace(2, MOST, 200).astype(int)).tolist()
-_RUNS: list[int] = np.unique(np.geomspace(2, MOST_RUNS, 70).astype(int)).tolist()
+_CASES: list[int] = np.unique(np.geomspace(2, MOST, 100).astype(int)).tolist()
+_RUNS: list[int] = np.unique(np.geomspace(2, MOST_RUNS, 40).astype(int)).tolist()
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Power:
         """The fewest cases, of the same mix of classes, that reach the power; None where no number up to MOST does.
 
         More cases are not always better: they leave the runs alone with the error term, and few runs have few
-        degrees of freedom. So sizes a tenth apart are tried from below, then the gap before the first that suffices.
+        degrees of freedom. So sizes a fifth apart are tried from below, then the gap before the first that suffices.
         """
         return _fewest(_CASES, lambda cases: self.power(difference, runs, cases, alpha) >= power)
 
@@ -85,7 +85,7 @@ class Power:
     def least_of_both(self, difference: float, power: float = 0.8, alpha: float = 0.05) -> tuple[int, int] | None:
         """Runs of each model and cases that reach the power with the fewest scores, runs times cases, to be made.
 
-        Numbers of runs a tenth apart are tried, so others may do with a few scores less. None where nothing reaches it.
+        Numbers of runs a sixth apart are tried, so others may do with a few scores less. None where nothing reaches it.
         """
         found: tuple[int, int] | None = None
         for runs in _RUNS:
