@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foveate.explanation.ends import BLANK, is_flat, number, shared_ends, shown
+from foveate.explanation.ends import BLANK, between, is_flat, number, shared_ends, shown
 
 GATES = np.array([[0.4, 0.5], [0.6, 0.8]])
 
@@ -71,6 +71,20 @@ def test_several_maps_share_their_ends() -> None:
     assert shared_ends([low, high], from_zero=True) == pytest.approx((0.0, 1.0))
     np.testing.assert_allclose(shown(low, False, (0.4, 1.0)).heat, (GATES - 0.4) / 0.6)
     assert shown(low, False, (0.4, 1.0)).words == "0.4 to 0.8"  # its own, whatever the colours stand for
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (8.06e-6, 0.4312, "0 to 0.431"),
+        (0.00495, 0.115, "0.005 to 0.115"),
+        (1.23e-5, 2e-5, "1.23e−5 to 2e−5"),
+        (-2.0, 1.234, "−2 to 1.23"),
+        (0.0, 0.0, "0 to 0"),
+    ],
+)
+def test_two_ends_have_the_decimals_of_the_larger_one(low: float, high: float, text: str) -> None:
+    assert between(low, high) == text
 
 
 @pytest.mark.parametrize(

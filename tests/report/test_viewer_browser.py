@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from foveate import runs
 from foveate.explanation import heatmaps, panels
-from foveate.explanation.ends import number
+from foveate.explanation.ends import between, number
 from foveate.explanation.geometry import geometry
 from foveate.explanation.heatmaps import Heatmaps
 from foveate.report import viewer
@@ -200,6 +200,7 @@ def test_attention_maps_are_drawn_from_their_lowest_value_and_flat_ones_named(pa
 @pytest.mark.parametrize("value", [0.50312, 12.34, 1.234e-5, -0.5, 1234.4, 0.0])
 def test_numbers_are_written_as_in_the_figures(page: Page, value: float) -> None:
     assert page.evaluate("numberWords", value) == number(value)
+    assert page.evaluate("(v) => betweenWords(0.00495, v)", value) == between(0.00495, value)
 
 
 @pytest.mark.browser

@@ -104,5 +104,5 @@ def _draw(axes: Axes, drawn: Drawn, row: int, column: Column) -> None:
         axes.set_yticklabels(["0", ".5", "1"], fontsize=6)
         axes.set_xticklabels(["0", str(last)], fontsize=6)
         axes.tick_params(length=2, pad=1.5)
-        low, high = (ends.number(float(value)) for value in (gates.min(), gates.max()))
-        axes.set_xlabel(f"{low} to {high}", fontsize=7, color=INK, labelpad=-4)
+        words = ends.between(float(gates.min()), float(gates.max()))
+        axes.set_xlabel(words, fontsize=7, color=INK, labelpad=-4)

@@ -13,8 +13,8 @@ SCALES = {
 }
 # The same of values without a zero of their own, such as gates.
 SPANS = {
-    "image": "each map is drawn from its own lowest value to its highest, so colours cannot be compared between maps",
-    "shared": "all models’ maps of one image are drawn from the lowest value among them to the highest, so colours can "
+    "image": "Each map is drawn from its own lowest value to its highest, so colours cannot be compared between maps",
+    "shared": "All models’ maps of one image are drawn from the lowest value among them to the highest, so colours can "
     "be compared down a column, not along a row",
 }
 _OWN, _OF_ALL = "the map’s own {}", "the {} of all models’ maps of the image"
@@ -71,7 +71,7 @@ def caption(maps: Heatmaps, scale: str, rule: str, repeat: int, notes: str = "")
     healthy = ""
     if maps.target_words in ("truth", "predicted"):
         healthy = "In an image without disease the map shows what speaks for that, and no place is the right one. "
-    drawn = f"Negative values are cut off and {SCALES[scale]}." if maps.from_zero else f"Of the values {SPANS[scale]}."
+    drawn = f"Negative values are cut off and {SCALES[scale]}." if maps.from_zero else f"{SPANS[scale]}."
     grey = f" Grey without colour: a map that has no positive value ({BLANK})." if maps.from_zero else ""
     return (
         f"{method_title(maps)} at {tap_title(maps)} ({height} × {width} values), {target}, enlarged bilinearly. "

@@ -10,6 +10,7 @@ a hot spot made of rounding, and from 0 a sheet of colour that hides the image. 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ class Shown:
         """The map's lowest and highest value, or why it is not drawn."""
         if self.blank:
             return BLANK
-        return f"flat: {number(self.high)} everywhere" if self.flat else f"{number(self.low)} to {number(self.high)}"
+        return f"flat: {number(self.high)} everywhere" if self.flat else between(self.low, self.high)
 
 
 def is_flat(values: NDArray[np.floating]) -> bool:
@@ -66,6 +67,13 @@ def shown(values: NDArray[np.floating], from_zero: bool, ends: tuple[float, floa
     if not (blank or flat):
         heat = np.clip((np.asarray(values, dtype=np.float64) - clear) / (opaque - clear), 0, 1)
     return Shown(heat, low, high, blank, flat)
+
+
+def between(low: float, high: float) -> str:
+    """Two ends with as many decimals as three digits of the larger one have: 0.503 to 0.598, 0 to 0.431."""
+    largest = max(abs(low), abs(high))
+    decimals = 2 - math.floor(math.log10(largest)) if largest else 0
+    return f"{number(round(low, decimals))} to {number(round(high, decimals))}"
 
 
 def number(value: float) -> str:

@@ -54,6 +54,12 @@ function numberWords(value) {
   return (digits !== 0 && Math.abs(digits) < 1e-4 ? digits.toExponential() : String(digits)).replaceAll("-", "−");
 }
 
+function betweenWords(low, high) {
+  const largest = Math.max(Math.abs(low), Math.abs(high));
+  const unit = 10 ** (2 - Math.floor(Math.log10(largest || 1)));
+  return [low, high].map((value) => numberWords(Math.round(value * unit) / unit)).join(" to ");
+}
+
 function element(name, text = "", className = "") {
   const made = document.createElement(name);
   made.textContent = text;
@@ -127,7 +133,7 @@ function startViewer(viewer, number) {
     if (map.missing) return map.missing;
     if (map.blank) return "No positive evidence: the map has no positive value.";
     if (map.flat) return `Flat: ${numberWords(map.highest)} everywhere, so the plain image is shown.`;
-    return `Strongest in the ${map.peak}; values from ${numberWords(map.lowest)} to ${numberWords(map.highest)}.`;
+    return `Strongest in the ${map.peak}; values from ${betweenWords(map.lowest, map.highest)}.`;
   }
 
   function draw(place, map, image) {
