@@ -16,6 +16,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "foveate"
 # A room may import from rooms with a smaller number, and from itself.
 LEVEL = {
     "errors": 0,
+    "columns": 1,
     "config": 1,
     "locks": 1,
     "runs": 2,
@@ -79,6 +80,7 @@ WITHOUT_TORCH = {
     "foveate.reading.result_tables",
     "foveate.reading.results",
     "foveate.report.reading_section",
+    "foveate.report.scores_page",
     "foveate.report.table_files",
     "foveate.scores",
 }

@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foveate import scores as program
 from foveate.commands import study as commands
 from foveate.evaluation import compare_runs
+from foveate.evaluation.compare import Settings
+from foveate.evaluation.planning import Power
 from foveate.runs import StudyFolder
 from tests.report import synthetic
 
@@ -52,12 +55,16 @@ def test_the_comparison_is_printed_and_written(table: Path, capsys: pytest.Captu
     assert "On mine (90 cases), [ours] reached a mean AUC-ROC of" in text
     assert "More than chance explains" in text
     assert f"tables: {out}" in text
+    assert f"report: {out / 'report' / 'index.html'}" in text
     expected, _ = compare_runs(LABELS, scores())
     row = pd.read_csv(out / "comparison.csv").set_index("model").loc["[ours]"]
     assert row["delta"] == pytest.approx(expected.estimate)
     assert row["p"] == pytest.approx(expected.p_value)
     assert {path.name for path in out.rglob("*.*")} == {
         "results.csv", "measures.csv", "comparison.csv", "tests.csv", "mine.csv", "mine.md", "mine.tex", "mine.html",
+        "index.html",
+        *(f"{name}.{ending}" for name in ("mine-runs", "mine-roc", "mine-precision-recall", "forest")
+          for ending in ("png", "svg", "pdf")),
     }  # fmt: skip
 
 
@@ -80,10 +87,58 @@ def test_a_plan_from_a_table(table: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "a true difference of 3 points in mean AUC to plain" in text
     assert "Holm’s first step for 2 comparisons" in text
     lines = [line.split() for line in text.splitlines() if line[:2].strip().isdigit()]
-    assert [line[0] for line in lines] == ["3", "5", "10", "20"]
+    assert {"3", "5", "10", "20"} <= {line[0] for line in lines}
+    runs = [int(line[0]) for line in lines]
+    assert runs == sorted(runs)
     chances = np.array([[int(line[column]) for column in (1, 3, 5, 7)] for line in lines])
     assert (np.diff(chances, axis=0) >= 0).all()  # more runs, more power
     assert (np.diff(chances, axis=1) >= 0).all()
+
+
+def known(run: float, run_and_case: float, case: float) -> Power:
+    return Power(run, run_and_case, case, 100, 2, "nested")
+
+
+def planned(monkeypatch: pytest.MonkeyPatch, power: Power, points: float) -> str:
+    monkeypatch.setattr(program, "power_of_runs", lambda *_: power)
+    return program.plan("mine", [], ["plain", "ours"], Settings(), points)
+
+
+def test_a_plan_says_how_many_runs_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+    power = known(1e-4, 1e-4, 1e-6)
+    text = planned(monkeypatch, power, 1.0)
+    needed = power.runs_needed(0.01, 100)
+    assert needed is not None
+    assert needed > 20
+    assert f"With the 100 cases that there are, {needed} runs of each model give 80 %." in text
+    assert f"\n{needed} " in text  # a row of the table
+    assert (
+        "With 10 runs of each model or fewer no number of cases gives a chance of 80 %: the runs are too few." in text
+    )
+
+
+def test_a_plan_says_that_cases_are_too_few_and_what_would_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    power = known(1e-5, 1e-4, 1e-4)
+    text = planned(monkeypatch, power, 2.0)
+    both = power.least_of_both(0.02)
+    assert both is not None
+    assert "not even 1,000 runs of each model give 80 %: the cases are too few." in text
+    assert f"{both[0]:,} runs of each model and {both[1]:,} cases do" in text
+    assert "runs are too few" not in text
+
+
+def test_a_plan_for_next_to_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = planned(monkeypatch, known(1e-2, 1e-2, 1e-2), 0.001)
+    assert "this difference is too small for a study" in text
+    assert text.count("none") == 4
+
+
+def test_lines_of_a_plan_fit_into_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    power = Power(1e-5, 1e-4, 1e-4, 100_000, 2, "nested")
+    lines = planned(monkeypatch, power, 0.05).splitlines()
+    rows = [line for line in lines if line[:2].strip().isdigit() or line.startswith("runs ")]
+    assert len({len(row) for row in rows}) == 1
+    assert len(rows[0]) <= 80
 
 
 def test_a_plan_from_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

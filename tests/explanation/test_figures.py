@@ -10,7 +10,7 @@ from PIL import Image
 
 from foveate import runs
 from foveate.explanation import charts, figures, panels, selection
-from foveate.explanation.captions import BLANK
+from foveate.explanation.ends import BLANK
 from foveate.explanation.geometry import geometry
 from foveate.explanation.overlays import INFERNO, greyed, lesion_contour, overlay
 from foveate.runs import StudyFolder
@@ -76,14 +76,14 @@ def test_models_have_names_for_people() -> None:
 
 
 def cell(**changes: object) -> panels.Cell:
-    values = {"picture": GREY, "probability": 0.972, "predicted": "lesion", "blank": False, "peak": "centre"}
+    values = {"picture": GREY, "probability": 0.972, "predicted": "lesion", "values": "0 to 2.5", "peak": "centre"}
     return panels.Cell(**(values | changes))  # type: ignore[arg-type]
 
 
-def grid_drawn(*cells: panels.Cell, scale: str = "image") -> Figure:
+def grid_drawn(*cells: panels.Cell, scale: str = "image", from_zero: bool = True) -> Figure:
     contour = np.empty((0, 2, 2))
     columns = tuple(panels.Column("c", "lesion", one.picture, contour, {"resnet18": one}, OWN) for one in cells)
-    return figures.grid_figure(panels.Panel(columns, ("resnet18",), (4, 4), "caption", scale))
+    return figures.grid_figure(panels.Panel(columns, ("resnet18",), (4, 4), "caption", scale, from_zero))
 
 
 def grid_of(one: panels.Cell) -> list[str]:
@@ -94,7 +94,7 @@ def test_each_cell_says_the_probability_of_the_true_class() -> None:
     right = grid_of(cell())
     assert "P(lesion) 97.2 %" in right
     assert not any("✗" in text for text in right)
-    assert BLANK not in right
+    assert "0 to 2.5" in right
 
 
 def test_a_wrong_prediction_is_marked_by_words() -> None:
@@ -102,12 +102,16 @@ def test_a_wrong_prediction_is_marked_by_words() -> None:
 
 
 def test_a_blank_map_is_labelled() -> None:
-    assert "no positive evidence" in grid_of(cell(blank=True))
+    assert "no positive evidence" in grid_of(cell(values=BLANK, blank=True))
+    assert "flat: 0.503 everywhere" in grid_of(cell(values="flat: 0.503 everywhere"))
 
 
 def test_the_scale_says_what_its_end_is() -> None:
-    assert "1 = the map’s own maximum" in texts(grid_drawn(cell()))
-    assert "1 = the highest of all models’ maps of the image" in texts(grid_drawn(cell(), scale="shared"))
+    assert {"0", "the map’s own highest value"} <= set(texts(grid_drawn(cell())))
+    assert "the highest value of all models’ maps of the image" in texts(grid_drawn(cell(), scale="shared"))
+    gates = set(texts(grid_drawn(cell(), from_zero=False)))
+    assert {"the map’s own lowest value", "the map’s own highest value"} <= gates
+    assert "0" not in gates
 
 
 def test_cells_are_as_high_as_their_images_need() -> None:

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 
 from foveate.data.fit import square
 from foveate.explanation import heatmaps
-from foveate.explanation.geometry import Geometry, geometry, on_original, original_sizes
+from foveate.explanation.geometry import Geometry, geometry, is_flat_on_original, on_original, original_sizes
 
 SQUARE = np.arange(16, dtype=np.uint8).reshape(4, 4)[..., None].repeat(3, axis=2)
 
@@ -108,6 +108,19 @@ def test_stretch_is_enlarging_alone() -> None:
     assert np.allclose(on_original(raw, 90, 60, 224, "stretch"), heatmaps.heat(raw, 90, 60))
     for fit in ("pad", "crop"):
         assert np.allclose(on_original(raw, 64, 64, 224, fit), heatmaps.heat(raw, 64, 64))
+
+
+@pytest.mark.parametrize("fit", ["stretch", "pad", "crop"])
+def test_an_even_map_is_flat_on_the_original_whatever_was_cut_off(fit: str) -> None:
+    for raw, flat in (
+        (np.full((2, 2), 3.0), True),
+        (np.array([[3.0, 3.01], [3.02, 3.0]]), True),
+        (np.array([[3.0, 3.0], [3.1, 3.0]]), False),
+        (np.full((2, 2), -3.0), False),  # blank
+        (np.array([[3.0, -3.0], [3.0, -3.0]]), False),
+    ):
+        heat = on_original(raw, 90, 60, 64, fit)
+        assert is_flat_on_original(raw, heat) == flat
 
 
 def test_stretch_by_hand() -> None:

@@ -94,17 +94,52 @@ def test_repeats_can_be_chosen_and_are_named(built: StudyFolder) -> None:
 
 
 def test_each_map_by_its_own_maximum_or_one_for_all_models(folder: StudyFolder) -> None:
-    rewrite(folder, lambda number, maps: replace(maps, raw=np.full_like(maps.raw, 2.0**-number)))
+    ramp = np.linspace(0.5, 1, 4, dtype=np.float32)[:, None]
+    rewrite(folder, lambda number, maps: replace(maps, raw=2.0**-number * ramp + np.zeros_like(maps.raw)))
     own, shared = content(folder), content(folder, scale="shared")
     for scale, found in (("image", own), ("shared", shared)):
         assert found.scale == scale
         for column in found.columns:
+            heat = column.geometry.enlarge(ramp + np.zeros((4, 4)))
             for number, model in enumerate(synthetic.MODELS):
-                value = 1.0 if scale == "image" else 2.0**-number
-                expected = overlay(column.image, np.full(column.image.shape[:2], value))
+                expected = overlay(column.image, heat * (1.0 if scale == "image" else 2.0**-number))
                 assert np.array_equal(column.cells[model].picture, expected)
+                assert (
+                    column.cells[model].values
+                    == ["0.5 to 1", "0.25 to 0.5", "0.125 to 0.25", "0.0625 to 0.125"][number]
+                )
     assert "divided by its own maximum" in own.caption
     assert "divided by the highest value among them" in shared.caption
+
+
+def test_attention_maps_are_drawn_from_their_lowest_value_and_flat_ones_not_at_all(folder: StudyFolder) -> None:
+    ramp = np.linspace(0.4, 0.6, 4, dtype=np.float32)[:, None]
+
+    def gates(number: int, maps: Heatmaps) -> Heatmaps:
+        values = ramp if number else np.full_like(ramp, 0.503)
+        return replace(
+            maps, raw=values + np.zeros_like(maps.raw), method="attention", target_words="", tap="last block"
+        )
+
+    rewrite(folder, gates, "attention")
+    found = content(folder, variant="attention")
+    assert not found.from_zero
+    assert "from its own lowest value to its highest" in found.caption
+    assert "Negative values" not in found.caption
+    for column in found.columns:
+        flat, *others = column.cells.values()
+        assert flat.values == "flat: 0.503 everywhere"
+        assert np.array_equal(flat.picture, column.image)
+        heat = np.clip((column.geometry.enlarge(ramp + np.zeros((4, 4))) - 0.4) / 0.2, 0, 1)
+        for cell in others:
+            assert cell.values == "0.4 to 0.6"
+            assert np.abs(cell.picture.astype(int) - overlay(column.image, heat)).max() <= 1
+
+
+def test_lesions_stand_first(built: StudyFolder) -> None:
+    truths = [column.truth for column in content(built).columns]
+    assert truths == sorted(truths, key=lambda truth: truth != "lesion")
+    assert truths[0] == "lesion"
 
 
 def test_a_blank_map_stays_blank_beside_others_on_one_scale(folder: StudyFolder) -> None:
@@ -226,7 +261,7 @@ def test_boxes_are_outlined_where_there_is_no_mask(tmp_path: Path) -> None:
     content = panel(folder, subject)
     assert content is not None
     assert not any(len(column.contour) for column in content.columns)
-    case = content.columns[-1].case
+    case = content.columns[0].case
     table = f"case,width,height,x0,y0,x1,y1,x,y\n{case},64,64,10,20,30,40,,\n"
     (folder.data(subject) / "regions.csv").write_text(table, encoding="utf-8")
     content = panel(folder, subject)

@@ -28,7 +28,7 @@ def series(folder: Path, *runs_scores: list[float], labels: str = "nnpp") -> Ser
         )
         (place / "metrics.json").write_text('{"auc": 0.75}', encoding="utf-8")
         places.append(place)
-    return Series("m", tuple(places), "#000000", "-", "o")
+    return Series("m", "#000000", "-", "o", tuple(places))
 
 
 def test_the_roc_line_is_the_mean_over_runs(tmp_path: Path) -> None:
@@ -73,6 +73,17 @@ def test_a_run_of_one_class_is_left_out_of_every_chart(tmp_path: Path) -> None:
         for draw in score_charts.CHARTS.values():
             (axes,) = draw([of]).axes
             assert all(len(np.asarray(line.get_xdata())) in (0, 2) for line in axes.lines)  # the diagonal at most
+
+
+def test_all_positive_classes_are_disease(tmp_path: Path) -> None:
+    """As in the AUC that stands in the legend: the positive classes come last, and their probabilities are added."""
+    table = {"case": list("abc"), "part": "validation", "label": ["ok", "benign", "cancer"]}
+    chances = {"p_ok": [0.7, 0.2, 0.3], "p_benign": [0.2, 0.5, 0.1], "p_cancer": [0.1, 0.3, 0.6]}
+    pd.DataFrame({**table, **chances}).to_csv(tmp_path / "predictions.csv", index=False)
+    (tmp_path / "run.json").write_text('{"input": {"positives": 2}}', encoding="utf-8")
+    ((diseased, scores),) = Series("m", "#000000", "-", "o", (tmp_path,)).scores
+    assert diseased.tolist() == [False, True, True]
+    np.testing.assert_allclose(scores, [0.3, 0.8, 0.7])
 
 
 def test_calibration_on_the_diagonal(tmp_path: Path) -> None:

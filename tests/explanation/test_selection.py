@@ -101,7 +101,14 @@ def test_without_masks_quality_is_the_probability_of_the_truth(tmp_path: Path) -
     np.testing.assert_allclose(of.quality, [0.9, 0.7, 0.6], atol=1e-6)
     assert of.quality_words == "probability of the true class"
     assert names(of, RULES["best"].choose(of, 3)) == "abc"
-    assert names(of, choose(of, "best", 3)) == "bac"  # shown by class, in a class by rank
+    assert names(of, choose(of, "best", 3)) == "acb"  # the positive class first, in a class by rank
+
+
+def test_marked_lesions_come_first_then_the_positive_class(tmp_path: Path) -> None:
+    of = candidates(tmp_path, {"one": [spread(0.5)] * 4}, [0, 1, 1, 0], ["c", "d"])
+    assert names(of, choose(of, "random", 4))[:2] == "cd"
+    assert sorted(names(of, choose(of, "random", 4))[2:]) == ["a", "b"]
+    assert names(of, choose(of, "random", 4))[2] == "b"
 
 
 def correlation(*maps: NDArray[np.floating]) -> float:
@@ -166,8 +173,8 @@ def test_images_are_drawn_evenly_by_class_and_those_with_a_mask_first() -> None:
     labels = [0, 1] * 10
     masks = [row in (1, 13, 17) for row in range(20)]
     chosen = choose_cases(labels, masks, 6, seed=3)
-    assert [labels[row] for row in chosen] == [0, 0, 0, 1, 1, 1]
-    assert set(chosen[3:]) == {1, 13, 17}
+    assert [labels[row] for row in chosen] == [1, 1, 1, 0, 0, 0]
+    assert set(chosen[:3]) == {1, 13, 17}
     assert chosen == choose_cases(labels, masks, 6, seed=3)
     assert chosen != choose_cases(labels, masks, 6, seed=4)
     assert sorted(choose_cases([0, 0, 1], [False] * 3, 6, seed=0)) == [0, 1, 2]  # all there are

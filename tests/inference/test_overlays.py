@@ -41,10 +41,18 @@ def test_a_blank_map_is_drawn_grey_and_captioned_otherwise() -> None:
 
 def test_a_caution_stands_in_the_caption() -> None:
     image, heat = np.zeros((60, 400, 3), dtype=np.uint8), np.ones((60, 400))
-    plain, cautious = draw(image, heat, "sick", 0.75), draw(image, heat, "sick", 0.75, coarse((2, 2)))
+    plain, cautious = draw(image, heat, "sick", 0.75), draw(image, heat, "sick", 0.75, caution=coarse((2, 2)))
     lines = round((cautious.shape[0] - plain.shape[0]) / 17)  # of 12 points
     assert lines == 2
     assert (cautious[plain.shape[0] - 30 : -10] < 128).any()
+
+
+def test_a_flat_map_leaves_the_image_plain_and_is_captioned_otherwise() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (60, 400, 3), dtype=np.uint8)
+    heat = np.full((60, 400), 0.999)
+    flat, drawn = draw(image, heat, "sick", 0.75, flat=True), draw(image, heat, "sick", 0.75)
+    np.testing.assert_array_equal(flat[10:70, 420:820], image)
+    assert not np.array_equal(flat[80:], drawn[80:])
 
 
 def test_captions_fit_under_small_images() -> None:

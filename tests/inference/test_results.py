@@ -16,7 +16,7 @@ CLASSES = ("normal", "a mass")
 ROWS = [
     Row("in/1.png", "normal", (0.75, 0.25), ("small",)),
     Row("in/broken.png", unreadable="is damaged"),
-    Row("in/2\udcff\n.png", "a mass", (0.0001, 0.9999), overlay="o/2.png", blank=True),
+    Row("in/2\udcff\n.png", "a mass", (0.0001, 0.9999), overlay="o/2.png", blank=True, flat=False),
 ]
 
 
@@ -26,6 +26,36 @@ def test_one_line_an_image() -> None:
         "in/1.png          normal      0.7500  0.2500",
         r"in/2\udcff\n.png  a mass      0.0001  0.9999",
     ]
+
+
+LONG = "/data/hospital/department of radiology/2024-05-17/patient-000017/series-4/slice-0031.dcm"
+
+
+def test_long_paths_keep_their_ends_and_lines_their_length() -> None:
+    rows = [Row(LONG, "normal", (0.75, 0.25)), Row("a.png", "a mass", (0.0, 1.0))]
+    lines = table(rows, CLASSES, width=80).splitlines()
+    assert [len(line) for line in lines] == [80, 80, 80]
+    assert lines[1].startswith("…")
+    assert lines[1].endswith("series-4/slice-0031.dcm  normal      0.7500  0.2500")
+    assert LONG in table(rows, CLASSES, width=200)
+
+
+@pytest.mark.parametrize("count", [3, 9, 40])
+def test_many_classes_with_long_names_fit_too(count: int) -> None:
+    names = [f"{number:02} squamous cell carcinoma {number:02}" for number in range(count)]
+    chances = tuple(1.0 * (number == 1) for number in range(count))
+    lines = table([Row(LONG, names[1], chances)], names, width=80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "slice-0031.dcm  01 squ" in lines[1]
+    assert ("its probability" in lines[0]) == (count > 3)
+    assert "1.0000" in lines[1]
+
+
+def test_classes_that_would_look_alike_are_not_shortened() -> None:
+    names = ["an adenocarcinoma of one kind, left", "an adenocarcinoma of two kind, left", "c" * 30]
+    (head, line) = table([Row(LONG, names[0], (1.0, 0.0, 0.0))], names, width=80).splitlines()
+    assert "its probability" in head
+    assert line.count("1.0000") == 1
 
 
 def test_the_document() -> None:
@@ -44,7 +74,7 @@ def test_the_document() -> None:
         "warnings": ["small"],
     }
     assert said["images"][1]["path"] == "in/2\udcff\n.png"
-    assert (said["images"][1]["overlay"], said["images"][1]["blank"]) == ("o/2.png", True)
+    assert [said["images"][1][key] for key in ("overlay", "blank", "flat")] == ["o/2.png", True, False]
     assert said["unreadable"] == [{"path": "in/broken.png", "reason": "is damaged"}]
 
 

@@ -31,9 +31,21 @@ def test_maps_are_kept_in_255ths_of_their_maximum() -> None:
         np.array(["a", "b", "c"]), np.zeros(3, int), raw.astype(np.float32), np.zeros((3, 2), np.float32), "pooling"
     )
     packed = viewer.packed_maps(maps, ["c", "x", "a", "b"])
+    assert packed["lows"] == [0.0, None, 0.0, 0.0]
     assert packed["peaks"] == [0.5, None, 4.0, 0.0]
     # 255 * 0.5 = 127.5 and 255 / 4 = 63.75, rounded (to even)
     assert levels(packed).tolist() == [[[255, 128], [0, 255]], [[0, 0], [0, 0]], [[0, 0], [64, 255]], [[0, 0], [0, 0]]]
+
+
+def test_attention_maps_are_kept_from_their_lowest_value() -> None:
+    raw = np.array([[[0.4, 0.5], [0.45, 0.6]], [[0.503, 0.503], [0.503, 0.503]]], dtype=np.float32)
+    maps = Heatmaps(
+        np.array(["a", "b"]), np.zeros(2, int), raw, np.zeros((2, 2), np.float32), "last block", "attention", ""
+    )
+    packed = viewer.packed_maps(maps, ["a", "b"])
+    assert (packed["lows"], packed["peaks"]) == ([0.4, 0.503], [0.6, 0.503])
+    assert levels(packed)[0].tolist() == [[0, 127], [64, 255]]  # 255 * 0.5 just below, in float32
+    assert levels(packed)[1].tolist() == [[0, 0], [0, 0]]
 
 
 def test_a_border_is_a_path_of_joined_steps() -> None:
@@ -62,11 +74,19 @@ def test_images_are_few_and_each_says_why(folder: StudyFolder) -> None:
     best = next(image for image in images if any("highest energy" in reason for reason in image["why"]))
     assert best["truth"] == "lesion"
     assert best["contour"]
+    marked = [bool(image["contour"]) for image in images]
+    assert marked == sorted(marked, reverse=True)  # lesions first
+    assert not all(marked)
 
 
-def test_methods_are_those_that_all_models_have(folder: StudyFolder) -> None:
+def test_methods_are_those_that_any_model_has(folder: StudyFolder) -> None:
     content = content_of(folder)
-    assert [method["title"] for method in content["methods"]] == ["Grad-CAM", "HiResCAM, layer3"]
+    titles = ["Grad-CAM", "Attention map", "HiResCAM, layer3", "LayerCAM"]
+    assert [method["title"] for method in content["methods"]] == titles
+    assert [method["from_zero"] for method in content["methods"]] == [True, False, True, True]
+    assert [one is not None for one in content["methods"][1]["models"]] == [False, False, True, True]
+    assert [one is not None for one in content["methods"][3]["models"]] == [False, True, False, False]
+    content["methods"].pop(1)
     fine = content["methods"][1]["models"]
     assert [(one["height"], one["width"]) for one in fine] == [(9, 7)] * 4
     missing = [peak is None for peak in fine[0]["peaks"]]
@@ -104,7 +124,7 @@ def test_methods_that_do_not_fit_are_named(
         monkeypatch.setattr(viewer, "BUDGET", budget)
         assert content_of(fine)["without"] == left_out
     monkeypatch.setattr(viewer, "BUDGET", 10)  # less than anything: one image, one method
-    assert [len(content_of(fine)[part]) for part in ("images", "methods", "without")] == [1, 1, 1]
+    assert [len(content_of(fine)[part]) for part in ("images", "methods", "without")] == [1, 1, 3]
 
 
 def test_no_heat_maps_no_viewer(tmp_path: Path) -> None:

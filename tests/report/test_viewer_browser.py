@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from foveate import runs
 from foveate.explanation import heatmaps, panels
+from foveate.explanation.ends import between, number
 from foveate.explanation.geometry import geometry
 from foveate.explanation.heatmaps import Heatmaps
 from foveate.report import viewer
@@ -141,10 +143,13 @@ def test_images_turn_by_button_and_by_arrow_key(page: Page, folder: StudyFolder)
     for _ in range(3):
         page.keyboard.press("ArrowLeft")
     assert place.inner_text().startswith(f"{count} of")  # round and round
+    assert page.locator(".viewer .opacity").input_value() == "50"  # the image shows through at first
     page.locator(".viewer .opacity").focus()
     page.keyboard.press("ArrowLeft")
     assert place.inner_text().startswith(f"{count} of")  # there it moves the slider
-    assert page.locator(".viewer .stage canvas").evaluate("(e) => e.style.opacity") == "0.95"
+    opacity = "(e) => getComputedStyle(e).opacity"
+    assert page.locator(".viewer .stage canvas").evaluate(opacity) == "0.45"
+    assert page.locator(".viewer .thumb canvas").first.evaluate(opacity) == "0.45"
 
 
 @pytest.mark.browser
@@ -169,10 +174,33 @@ def test_blank_and_missing_maps_are_named(page: Page, folder: StudyFolder) -> No
     assert not drawn(page).any()
     assert "blank" in (page.locator(".viewer .stage").get_attribute("class") or "")
     page.reload()
-    page.locator(".viewer .method").select_option("1")
-    turn_to(page, content["methods"][1]["models"][0]["peaks"].index(None))
+    page.locator(".viewer .method").select_option("2")
+    turn_to(page, content["methods"][2]["models"][0]["peaks"].index(None))
     assert "was not computed for this image" in page.locator(".viewer .words").inner_text()
     assert not drawn(page).any()
+
+
+@pytest.mark.browser
+def test_attention_maps_are_drawn_from_their_lowest_value_and_flat_ones_named(page: Page) -> None:
+    page.locator(".viewer .method").select_option("1")
+    words = page.locator(".viewer .words")
+    assert "This model has no map by this method." in words.inner_text()
+    page.locator(".models input").nth(2).check(force=True)
+    shown = drawn(page)
+    assert (shown.min(), shown.max()) == (0, 1)
+    assert re.search(r"Strongest in the .*; values from 0\.\d+ to 0\.\d+\.", words.inner_text())
+    page.locator(".models input").nth(3).check(force=True)
+    assert "Flat: 0.5 everywhere" in words.inner_text()
+    assert not drawn(page).any()
+    assert "flat map" in page.locator(".models label").nth(3).inner_text()
+    assert "blank" not in (page.locator(".viewer .stage").get_attribute("class") or "")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("value", [0.50312, 12.34, 1.234e-5, -0.5, 1234.4, 0.0])
+def test_numbers_are_written_as_in_the_figures(page: Page, value: float) -> None:
+    assert page.evaluate("numberWords", value) == number(value)
+    assert page.evaluate("(v) => betweenWords(0.00495, v)", value) == between(0.00495, value)
 
 
 @pytest.mark.browser

@@ -22,6 +22,8 @@ from tests.report import synthetic
 def build(path: Path) -> StudyFolder:
     """Grad-CAM of all images; HiResCAM of a finer layer for every second one; LayerCAM of one model alone.
 
+    Attention maps of two models: CBAM's around 0.5, GC's flat.
+
     The originals are 400 x 200 pixels.
     """
     folder = synthetic.build(path, repeats=1, images=40)
@@ -41,6 +43,11 @@ def build(path: Path) -> StudyFolder:
         finer.save(place / "heatmaps-hires_cam@layer3.npz")
         if run.model == "resnet18+se":
             replace(maps, method="layer_cam").save(place / "heatmaps-layer_cam.npz")
+        if run.model in ("resnet18+cbam", "resnet18+gc"):
+            span = 0.2 if run.model == "resnet18+cbam" else 1e-4
+            gates = (0.5 + span * np.tanh(maps.raw)).astype(np.float32)
+            attention = replace(maps, raw=gates, method="attention", target_words="", tap="last attention block")
+            attention.save(place / "heatmaps-attention.npz")
     cases = runs.read_json(folder.data(subject) / "pack" / "index.json")["cases"]
     table = pd.DataFrame({"case": cases, "path": "Jane Doe.png", "width": 400, "height": 200})
     table.to_csv(folder.data(subject) / "manifest.csv", index=False)

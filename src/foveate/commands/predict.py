@@ -88,6 +88,7 @@ def _row(model: Classifier, found: Prediction | Unreadable, folder: Folder | Non
         picture.warnings,
         overlay=str(file),
         blank=drawn.blank,
+        flat=drawn.flat,
         caution=drawn.caution,
     )
 
@@ -99,6 +100,9 @@ def _say(rows: Sequence[Row], classes: Sequence[str], overlay: Path | None, out:
     blank = sum(bool(row.blank) for row in rows)
     if blank:
         lines.append(f"note: {blank:,} blank heat-maps: nothing in these images speaks for the predicted class.")
+    flat = sum(bool(row.flat) for row in rows)
+    if flat:
+        lines.append(f"note: {flat:,} flat heat-maps: all places of these images speak for the predicted class alike.")
     if not quiet:
         counts = ", ".join(f"{name} {sum(row.prediction == name for row in rows):,}" for name in classes)
         lines.append(f"predicted: {counts}")

@@ -147,6 +147,7 @@ def evaluate(
         return
     from foveate import scores
     from foveate.evaluation.compare import Settings
+    from foveate.report.scores_page import PAGE
 
     with console.errors_for_people():
         if predictions is not None:
@@ -156,11 +157,11 @@ def evaluate(
             if not quiet:
                 console.out.print(f"diseased: {diseased}", markup=False)
             if plan is None:
-                shown, said = scores.compare_predictions(predictions, found, names, how, out)
-                console.out.print(shown)
-                console.out.print("\n".join(["", *said]), markup=False)
+                shown, said = scores.compare_predictions(predictions, found, names, how, out, diseased)
+                console.out.print("\n".join([shown, "", *said]), markup=False, emoji=False)
                 if out is not None:
-                    console.out.print(f"tables: {out}", markup=False)
+                    for what, place in (("tables", out), ("figures", out / "figures"), ("report", out / PAGE)):
+                        console.out.print(f"{what}: {place}", markup=False, emoji=False)
                 return
             planned = [(predictions.stem, found, names, how)]
         else:
@@ -168,9 +169,7 @@ def evaluate(
             planned = scores.of_study(StudyFolder(study))
         assert plan is not None
         for name, found, names, how in planned:
-            table, text = scores.plan(name, found, names, how, plan)
-            console.out.print(text, markup=False)
-            console.out.print(table)
+            console.out.print(scores.plan(name, found, names, how, plan), markup=False, emoji=False)
 
 
 def models(names: str, pixels: int, timed: bool, device: str, plugin_files: Sequence[Path]) -> None:

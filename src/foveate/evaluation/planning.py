@@ -9,7 +9,7 @@ Berbaum: Academic Radiology 2011).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,10 @@ from scipy import stats
 from foveate.evaluation.multireader import Comparison, Design, comparison
 from foveate.evaluation.results import Undefined
 from foveate.evaluation.scores import RunScores, same_cases, stacked
+
+MOST, MOST_RUNS = 100_000_000, 1000  # cases and runs of a model that a plan looks at
+_CASES: list[int] = np.unique(np.geomspace(2, MOST, 100).astype(int)).tolist()
+_RUNS: list[int] = np.unique(np.geomspace(2, MOST_RUNS, 40).astype(int)).tolist()
 
 
 @dataclass(frozen=True)
@@ -64,24 +68,47 @@ class Power:
         return float(stats.nct.sf(bound, freedom, shift) + wrong_way)
 
     def cases_needed(self, difference: float, runs: int, power: float = 0.8, alpha: float = 0.05) -> int | None:
-        """The fewest cases, of the same mix of classes, that reach the power; None where a million and fewer do not.
+        """The fewest cases, of the same mix of classes, that reach the power; None where no number up to MOST does.
 
         More cases are not always better: they leave the runs alone with the error term, and few runs have few
-        degrees of freedom. So sizes a tenth apart are tried from below, then the gap before the first that suffices.
+        degrees of freedom. So sizes a fifth apart are tried from below, then the gap before the first that suffices.
         """
-        sizes = np.unique(np.geomspace(2, 1_000_000, 140).astype(int)).tolist()
-        enough = [self.power(difference, runs, size, alpha) >= power for size in sizes]
-        if not any(enough):
-            return None
-        first = enough.index(True)
-        low, high = sizes[max(first - 1, 0)], sizes[first]
-        while low < high:
-            middle = (low + high) // 2
-            if self.power(difference, runs, middle, alpha) >= power:
-                high = middle
-            else:
-                low = middle + 1
-        return int(high)
+        return _fewest(_CASES, lambda cases: self.power(difference, runs, cases, alpha) >= power)
+
+    def runs_needed(self, difference: float, cases: int, power: float = 0.8, alpha: float = 0.05) -> int | None:
+        """The fewest runs of each model that reach the power with so many cases; None where MOST_RUNS do not.
+
+        More runs are always better: they leave the smaller error term and the more degrees of freedom.
+        """
+        return _fewest(_RUNS, lambda runs: self.power(difference, runs, cases, alpha) >= power)
+
+    def least_of_both(self, difference: float, power: float = 0.8, alpha: float = 0.05) -> tuple[int, int] | None:
+        """Runs of each model and cases that reach the power with the fewest scores, runs times cases, to be made.
+
+        Numbers of runs a sixth apart are tried, so others may do with a few scores less. None where nothing reaches it.
+        """
+        found: tuple[int, int] | None = None
+        for runs in _RUNS:
+            if found is not None and 2 * runs > found[0] * found[1]:
+                break
+            if found is not None and self.power(difference, runs, found[0] * found[1] // runs, alpha) < power:
+                continue
+            cases = self.cases_needed(difference, runs, power, alpha)
+            if cases is not None and (found is None or runs * cases < found[0] * found[1]):
+                found = runs, cases
+        return found
+
+
+def _fewest(tried: Sequence[int], suffices: Callable[[int], bool]) -> int | None:
+    """The first of the numbers that suffices, or the fewest between it and the one before; None where none does."""
+    first = next((place for place, number in enumerate(tried) if suffices(number)), None)
+    if first is None:
+        return None
+    low, high = tried[max(first - 1, 0)], tried[first]
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if suffices(middle) else (middle + 1, high)
+    return high
 
 
 def power(

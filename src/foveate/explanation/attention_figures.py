@@ -10,17 +10,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from foveate.explanation import ends
 from foveate.explanation.charts import COLOURS, INK, model_title
+from foveate.explanation.ends import FLAT
 from foveate.explanation.overlays import CONTOUR, overlay
 from foveate.explanation.panels import Column, Panel
 
 IMAGES = 4  # rows of the figure
 CAPTION = (
     "What the last attention block of each stage computes, beside Grad-CAM for the true class. Maps over positions "
-    "are laid on the image, stretched from their lowest value (clear) to their highest (opaque yellow); the two values "
-    "stand below. Blocks that weight channels alone have no place in the image: their gates are drawn by channel, from "
-    "0 to 1. An affinity is that of the position marked by a cross. An attention map says how features are weighted "
-    "inside the network, not what the decision rests on."
+    "are laid on the image, from their lowest value (clear) to their highest (opaque yellow); the two values stand "
+    f"below. Flat: they lie within {100 * FLAT:g} % of each other, so no place stands out, and the plain image is "
+    "shown. Grad-CAM is drawn from 0. Blocks that weight channels alone have no place in the image: their gates are "
+    "drawn by channel. An affinity is that of the position marked by a cross. An attention map says how features are "
+    "weighted inside the network, not what the decision rests on."
 )
 
 
@@ -69,6 +72,7 @@ def attention_figure(panel: Panel, columns: list[int], model: str, blocks: dict[
             places[-1].set(xticks=[], yticks=[])
         places[0].imshow(column.image)
         places[1].imshow(column.cells[model].picture)
+        places[1].set_xlabel(column.cells[model].values, fontsize=7, color=INK, labelpad=2)
         for place, drawn in zip(places[2:], blocks.values(), strict=True):
             _draw(place, drawn, row, column)
     figure.text(0.1 / width, 0.1 / height, "\n".join(caption), fontsize=7, va="bottom", color=INK, linespacing=1.35)
@@ -83,16 +87,22 @@ def _wrapped(title: str) -> str:
 def _draw(axes: Axes, drawn: Drawn, row: int, column: Column) -> None:
     if drawn.positions is not None:
         values = drawn.positions[row]
-        low, high = float(values.min()), float(values.max())
-        stretched = (values - low) / (high - low) if high > low else np.zeros_like(values)
-        axes.imshow(overlay(column.image, np.clip(column.geometry.enlarge(stretched), 0, 1)))
+        one = ends.shown(column.geometry.enlarge(values), from_zero=False)
+        axes.imshow(overlay(column.image, one.heat))
         if drawn.kind == "affinity":
             height, width = values.shape
             centre = np.array([(0.5 + width // 2) / width, (0.5 + height // 2) / height])
             axes.plot(*column.geometry.points(centre * column.geometry.side - 0.5), "+", color=CONTOUR, markersize=8)
-        axes.set_xlabel(f"{low:.3g} to {high:.3g}", fontsize=7, color=INK, labelpad=2)
+        axes.set_xlabel(one.words, fontsize=7, color=INK, labelpad=2)
     elif drawn.channels is not None:
-        gates = drawn.channels[row]
+        gates, box = drawn.channels[row], axes.get_position()
+        numbers = 0.17 / axes.get_figure(root=True).get_size_inches()[0]  # room for those of the upright axis
+        axes.set_position((box.x0 + numbers, box.y0, box.width - numbers, box.height))
         axes.plot(gates, linewidth=0.6, color=COLOURS[1])
-        axes.set(ylim=(0, 1), xlim=(0, max(len(gates) - 1, 1)))
-        axes.set_xlabel(f"{gates.min():.2f} to {gates.max():.2f}", fontsize=7, color=INK, labelpad=2)
+        last = max(len(gates) - 1, 1)
+        axes.set(ylim=(0, 1), xlim=(0, last), yticks=(0, 0.5, 1), xticks=(0, last))
+        axes.set_yticklabels(["0", ".5", "1"], fontsize=6)
+        axes.set_xticklabels(["0", str(last)], fontsize=6)
+        axes.tick_params(length=2, pad=1.5)
+        words = ends.between(float(gates.min()), float(gates.max()))
+        axes.set_xlabel(words, fontsize=7, color=INK, labelpad=-4)

@@ -16,11 +16,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from foveate import runs
+from foveate.columns import shortened
 from foveate.runs import Run, StudyFolder, Subject
 
+Scores = tuple[NDArray[np.bool_], NDArray[np.float64]]  # (n,) whether each case is diseased; (n,) higher for disease
 INK, FAINT = "#1d2025", "#9aa0a8"  # text and the baseline's curves; axes
+MUTED = "#5f6670"  # text that stands back
 COLOURS = (INK, "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")  # Okabe and Ito 2008
 DASHES: tuple[Any, ...] = (
     "-",
@@ -57,11 +61,10 @@ BACKBONES: dict[str, str] = {}  # titles of plugins' backbones
 
 
 @dataclass(frozen=True)
-class Series:
-    """One model's runs that have ended, and their look, which only depends on its place in the study."""
+class Scored:
+    """One model's scored runs, and their look, which only depends on its place among the models."""
 
     model: str
-    folders: tuple[Path, ...]
     colour: str
     dashes: Any
     marker: str
@@ -69,12 +72,62 @@ class Series:
     @property
     def aucs(self) -> list[float]:
         """AUC of each run, per cent; NaN where a run has none."""
-        values = [runs.read_json(folder / "metrics.json")["auc"] for folder in self.folders]
-        return [100 * float("nan" if value is None else value) for value in values]
+        raise NotImplementedError
+
+    @property
+    def scores(self) -> list[Scores]:
+        """The scores of each run that has cases of both classes."""
+        raise NotImplementedError
 
     @property
     def mean_auc(self) -> float:
         return float(np.mean(self.aucs))
+
+
+@dataclass(frozen=True)
+class Series(Scored):
+    """The runs of a study that have ended."""
+
+    folders: tuple[Path, ...]
+
+    @property
+    def aucs(self) -> list[float]:
+        values = [runs.read_json(folder / "metrics.json")["auc"] for folder in self.folders]
+        return [100 * float("nan" if value is None else value) for value in values]
+
+    @property
+    def scores(self) -> list[Scores]:
+        return with_both_classes([_scores(folder) for folder in self.folders])
+
+
+@dataclass(frozen=True)
+class Given(Scored):
+    """Runs whose scores were given in a table."""
+
+    given: tuple[Scores, ...]
+    given_aucs: tuple[float, ...]  # fractions of 1, NaN where a run has none
+
+    @property
+    def aucs(self) -> list[float]:
+        return [100 * value for value in self.given_aucs]
+
+    @property
+    def scores(self) -> list[Scores]:
+        return with_both_classes(self.given)
+
+
+def with_both_classes(found: Sequence[Scores]) -> list[Scores]:
+    return [scores for scores in found if scores[0].any() and not scores[0].all()]
+
+
+def _scores(folder: Path) -> Scores:
+    """Whether each of a run's cases is positive, and its score, the sum over the positive classes: they come last."""
+    record = folder / "run.json"
+    positives = int(runs.read_json(record).get("input", {}).get("positives", 1)) if record.is_file() else 1
+    table = pd.read_csv(folder / "predictions.csv", dtype={"case": str, "label": str}, keep_default_na=False)
+    columns = [str(name) for name in table.columns if str(name).startswith("p_")][-positives:]
+    diseased = table["label"].isin([name.removeprefix("p_") for name in columns]).to_numpy(dtype=bool)
+    return diseased, table[columns].to_numpy(dtype=np.float64).sum(axis=1)
 
 
 def model_title(name: str) -> str:
@@ -82,6 +135,11 @@ def model_title(name: str) -> str:
     backbone, _, attention = name.partition("+")
     backbone = BACKBONES.get(backbone) or re.sub(r"^resnet(\d+)", r"ResNet-\1", backbone)
     return f"{backbone} + {ATTENTION.get(attention, attention)}" if attention else backbone
+
+
+def label(name: str) -> str:
+    """A model's name for people as a chart has room for it."""
+    return shortened(model_title(name), 32)
 
 
 @contextmanager
@@ -99,7 +157,7 @@ def series(folder: StudyFolder, subject: Subject) -> list[Series]:
         paths = [folder.run(Run(subject, model, repeat)) for repeat in range(1, folder.study.repeats + 1)]
         ended = tuple(path for path in paths if (path / "metrics.json").is_file())
         if ended:
-            found.append(Series(model, ended, *look(number)))
+            found.append(Series(model, *look(number), ended))
     return found
 
 
@@ -108,14 +166,14 @@ def look(number: int) -> tuple[str, Any, str]:
     return COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)], MARKERS[number % len(MARKERS)]
 
 
-def runs_chart(drawn: Sequence[Series]) -> Figure:
+def runs_chart(drawn: Sequence[Scored]) -> Figure:
     """Every run's AUC as a dot and each model's mean as a bar: how far runs of one model lie apart."""
     figure = Figure(figsize=(WIDTH, 0.9 + 0.5 * len(drawn)), layout="constrained")
     axes = figure.add_subplot()
     for number, of in enumerate(drawn):
         axes.plot(of.aucs, [number] * len(of.aucs), of.marker, color=of.colour, markersize=5, alpha=0.75)
         axes.plot([of.mean_auc] * 2, [number - 0.3, number + 0.3], color=of.colour, linewidth=2)
-    axes.set_yticks(range(len(drawn)), [model_title(of.model) for of in drawn])
+    axes.set_yticks(range(len(drawn)), [label(of.model) for of in drawn])
     axes.set(ylim=(len(drawn) - 0.5, -0.5), xlabel="AUC (%); bar: mean")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color=FAINT, linewidth=0.4, alpha=0.6)
@@ -150,7 +208,7 @@ def curves_figure(drawn: Sequence[Series]) -> Figure:
     return figure
 
 
-def chart(drawn: Sequence[Series]) -> tuple[Figure, Axes]:
+def chart(drawn: Sequence[Scored]) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(WIDTH, 3.1 + 0.16 * len(drawn)), layout="constrained")
     return figure, figure.add_subplot()
 
@@ -177,6 +235,6 @@ def _draw_history(axes: Axes, of: Series, column: str, factor: float, marker: st
     mean = pd.concat(histories).groupby("epoch")[column].mean()
     axes.plot(
         mean.index.to_numpy(), factor * mean.to_numpy(dtype=np.float64), linewidth=1.6, color=of.colour,
-        linestyle=of.dashes, marker=marker, markersize=3.5, label=model_title(of.model),
+        linestyle=of.dashes, marker=marker, markersize=3.5, label=label(of.model),
     )  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -18,8 +18,8 @@ from PIL import Image
 
 from foveate import runs
 from foveate.explanation import charts, score_charts
-from foveate.explanation.captions import BLANK, SCALE_ENDS
-from foveate.explanation.charts import COLOURS, INK, model_title
+from foveate.explanation.captions import scale_ends
+from foveate.explanation.charts import COLOURS, INK, MUTED, model_title
 from foveate.explanation.overlays import CONTOUR, overlay
 from foveate.explanation.panels import COLUMNS, Cell, Column, Panel, pair, panel, read_candidates
 from foveate.runs import StudyFolder, Subject
@@ -34,7 +34,7 @@ SHAPES = (0.6, 1.3)  # height over width of a cell: flatter or taller images lea
 
 def grid_figure(content: Panel) -> Figure:
     """The paper's figure 7: the images above, a row a model below."""
-    side, label, gap, text, margin = 1.02, 0.92, 0.09, 0.34, 0.08  # inches
+    side, label, gap, text, margin = 1.02, 0.92, 0.09, 0.45, 0.08  # inches
     tall = side * _shape([column.image for column in content.columns])
     width = label + COLUMNS * (side + gap) + margin  # six columns wide even where there are fewer images
     caption = textwrap.wrap(content.caption, width=154)
@@ -59,14 +59,15 @@ def grid_figure(content: Panel) -> Figure:
         up = (centre - tall - gap - number * (tall + text)) / height
         name = model_title(model).replace(" + ", "\n+ ")
         figure.text((label - 0.08) / width, up, name, ha="right", va="center")
-    _scale(figure, _axes(figure, label, 0.29 + 0.135 * len(caption), 1.6, 0.08), SCALE_ENDS[content.scale])
+    clear, opaque = scale_ends(content.scale, content.from_zero)
+    _scale(figure, 0.29 + 0.135 * len(caption), margin + 0.05, clear, opaque)
     figure.text(margin / width, 0.06 / height, "\n".join(caption), size=6.5, va="bottom", linespacing=1.35)
     return figure
 
 
 def pair_figure(column: Column, baseline: str, other: str) -> Figure:
     """The paper's figure 1: image, baseline and one attention model, the same case."""
-    side, gap, head, text = 2.1, 0.12, 0.28, 0.38
+    side, gap, head, text = 2.1, 0.12, 0.28, 0.5
     tall = side * _shape([column.image])
     width, height = 3 * side + 4 * gap, head + tall + text
     figure = Figure(figsize=(width, height))
@@ -107,15 +108,14 @@ def _show(axes: Axes, picture: NDArray[np.uint8], contour: NDArray[np.float64]) 
 
 
 def _label(axes: Axes, cell: Cell, truth: str, size: float = 6.8) -> None:
-    """The probability below a cell; a frame, a cross and the wrong class's name where it is wrong."""
-    _write(axes, -3, f"P({_short(truth, 12)}) {100 * cell.probability:.1f} %", va="top", size=size)
+    """Below a cell the map's values and the probability; a frame, a cross and the wrong class where it is wrong."""
+    _write(axes, -3, cell.values, va="top", size=size - 0.6, color=MUTED)
+    line = 1.35 * size
+    _write(axes, -3 - line, f"P({_short(truth, 12)}) {100 * cell.probability:.1f} %", va="top", size=size)
     if cell.predicted != truth:
-        _write(axes, -3 - 1.35 * size, f"✗ says {_short(cell.predicted, 14)}", va="top", size=size, weight="bold")
+        _write(axes, -3 - 2 * line, f"✗ says {_short(cell.predicted, 14)}", va="top", size=size, weight="bold")
         for spine in axes.spines.values():
             spine.set(visible=True, color=COLOURS[2], linewidth=2)
-    if cell.blank:
-        strip = {"facecolor": "white", "edgecolor": "none", "alpha": 0.9, "pad": 1.5}
-        _write(axes, 4, BLANK, size=size - 0.6, bbox=strip)
 
 
 def _write(axes: Axes, points: float, text: str, **look: Any) -> None:
@@ -123,13 +123,16 @@ def _write(axes: Axes, points: float, text: str, **look: Any) -> None:
     axes.annotate(text, (0.5, 0), (0, points), "axes fraction", "offset points", ha="center", **look)
 
 
-def _scale(figure: Figure, axes: Axes, end: str) -> None:
-    """The colours from 0 to 1 as they look over white."""
+def _scale(figure: Figure, up: float, left: float, clear: str, opaque: str) -> None:
+    """The colours as they look over white, between the words for their ends; `left` and `up` in inches."""
+    across, high = figure.get_size_inches()
+    words = figure.text(left / across, (up + 0.04) / high, clear, va="center", size=6.8)
+    start = words.get_window_extent().x1 / figure.dpi + 0.06
+    axes = _axes(figure, start, up, 1.6, 0.08)
     strip = overlay(np.full((1, 256, 3), 255, dtype=np.uint8), np.linspace(0, 1, 256)[None])
     axes.imshow(strip, aspect="auto", extent=(0, 1, 0, 1), interpolation="none")
     axes.set(xticks=[], yticks=[])
-    for place, text, align in ((-0.03, "0", "right"), (1.03, end, "left")):
-        axes.text(place, 0.5, text, transform=axes.transAxes, ha=align, va="center", size=6.8)
+    figure.text((start + 1.66) / across, (up + 0.04) / high, opaque, va="center", size=6.8)
 
 
 def _short(text: str, length: int) -> str:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from foveate.data.fit import on_square
 from foveate.explanation import heatmaps
+from foveate.explanation.ends import is_flat
 
 LONGEST = 2  # times the square's side: an image as a whole is shown no longer than that
 
@@ -83,6 +84,15 @@ def on_original(raw: NDArray[np.floating], height: int, width: int, side: int, f
     lies = on_square(width, height, side, fit)
     down, across = (lies.top / side, lies.height / side), (lies.left / side, lies.width / side)
     return heatmaps.heat(raw, height, width, down, across)
+
+
+def is_flat_on_original(raw: NDArray[np.floating], heat: NDArray[np.float64]) -> bool:
+    """Whether a map is flat (`ends.is_flat`), by itself or in the part that shows on the original.
+
+    heat: `on_original(raw, ...)`. Where "crop" cut the image, that is 0 around a flat map too, which says nothing. A
+    blank map is not flat.
+    """
+    return bool(heat.any()) and (is_flat(np.maximum(raw, 0)) or is_flat(heat))
 
 
 def original_sizes(manifest: Path) -> dict[str, tuple[int, int]]:

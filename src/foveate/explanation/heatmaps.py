@@ -17,6 +17,7 @@ from foveate.errors import FoveateError
 # What heatmaps.npz holds; every other choice has a file of its own, named after it.
 GRAD_CAM, POOLING, TRUTH = "grad_cam", "pooling", "truth"
 CLASS_FREE = ("eigen_cam", "attention")  # methods whose maps are of no class
+WITHOUT_ZERO = ("attention",)  # methods whose values are no evidence: 0 means nothing special, see `ends`
 _LONGEST = 100  # characters of a target in a file's name; 255 bytes is what file systems take
 
 
@@ -32,6 +33,16 @@ class Heatmaps:
     tap: str  # the feature map that they were taken at
     method: str = GRAD_CAM
     target_words: str = TRUTH  # truth, predicted, a class or two as A:B; empty for a class-free method
+
+    @property
+    def from_zero(self) -> bool:
+        """Whether the maps are evidence, which is drawn from 0, and no values without a zero of their own."""
+        return self.method not in WITHOUT_ZERO
+
+    @property
+    def drawable(self) -> NDArray[np.float32]:
+        """The raw maps without what is never drawn: of evidence, the negative part."""
+        return np.maximum(self.raw, 0) if self.from_zero else self.raw
 
     def save(self, path: Path) -> None:
         """Write heatmaps.npz, whole or not at all."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from foveate import runs
 from foveate.data.pack import Pack
 from foveate.errors import UsageError
-from foveate.explanation import captions, charts, heatmaps, selection
+from foveate.explanation import captions, charts, ends, heatmaps, selection
 from foveate.explanation.geometry import Geometry, geometry, original_sizes
 from foveate.explanation.heatmaps import Heatmaps
 from foveate.explanation.localisation.region_table import Regions
@@ -26,11 +26,12 @@ COLUMNS = 6  # images in the grid, as in the paper's figure 7
 class Cell:
     """What one model says about one image."""
 
-    picture: NDArray[np.uint8]  # (H, W, 3): image under heat-map; greyed where the map is blank
+    picture: NDArray[np.uint8]  # (H, W, 3): image under heat-map; greyed where it is blank, plain where it is flat
     probability: float  # of the true class, softmax of the logits
     predicted: str  # the class with the highest probability
-    blank: bool  # the map is zero everywhere
-    peak: str  # where it is highest: "upper left", "centre", ...
+    values: str  # the map's lowest and highest value, or that it is blank or flat
+    peak: str  # where it is highest: "upper left", "centre", ...; empty where it is not drawn
+    blank: bool = False  # the map is zero everywhere
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,12 @@ class Column:
 class Panel:
     """The images of the grid, chosen by rule, with the heat-maps of every model that has them."""
 
-    columns: tuple[Column, ...]  # sorted by class
+    columns: tuple[Column, ...]  # those with a marked lesion first, then those of the positive classes
     models: tuple[str, ...]
     map_size: tuple[int, int]  # of the raw maps: height, width
     caption: str
     scale: str = "image"  # a key of captions.SCALES
+    from_zero: bool = True  # the clear end of the colours is 0, not the lowest value
 
 
 def panel(
@@ -98,7 +100,8 @@ def panel(
     if any(len(set(sizes.get(case, ()))) == 2 for case in cases):
         notes += captions.FITS[candidates.pack.index.fit]
     text = captions.caption(first, scale, words, repeat, notes)
-    return Panel(columns, tuple(candidates.shown), (first.raw.shape[1], first.raw.shape[2]), text, scale)
+    size = (first.raw.shape[1], first.raw.shape[2])
+    return Panel(columns, tuple(candidates.shown), size, text, scale, first.from_zero)
 
 
 def _known(candidates: Candidates, cases: Sequence[str]) -> list[str]:
@@ -147,17 +150,16 @@ def _column(candidates: Candidates, case: str, sizes: Mapping[str, tuple[int, in
     own, truth = geometry_of(pack, case, sizes), pack.index.labels[pack.row[case]]
     image, mask = own.picture(pack.image(case)), candidates.marked(case)
     contour = np.empty((0, 2, 2)) if mask is None else own.points(lesion_contour(mask))
-    heats = {
-        model: own.enlarge(np.maximum(of.raw[selection.rows_of(of)[case]], 0)) for model, of in candidates.shown.items()
-    }
-    highest = max(float(heat.max()) for heat in heats.values())
+    values = {model: own.enlarge(of.drawable[selection.rows_of(of)[case]]) for model, of in candidates.shown.items()}
+    from_zero = all(of.from_zero for of in candidates.shown.values())
+    shared = ends.shared_ends(values.values(), from_zero) if scale == "shared" else None
     cells = {}
-    for model, heat in heats.items():
-        blank, divisor = not heat.any(), highest if scale == "shared" else float(heat.max())
-        heat = heat if blank else heat / divisor
+    for model, of in values.items():
+        one = ends.shown(of, from_zero, shared)
         share = selection.softmax(candidates.maps[model].logits[candidates.rows[model][case]])
-        picture = greyed(image) if blank else overlay(image, heat)
-        cells[model] = Cell(picture, float(share[truth]), classes[int(share.argmax())], blank, _peak(heat))
+        picture = greyed(image) if one.blank else overlay(image, one.heat)
+        says = float(share[truth]), classes[int(share.argmax())]
+        cells[model] = Cell(picture, *says, one.words, _peak(one.heat) if one.heat.any() else "", one.blank)
     return Column(case, classes[truth], image, contour, cells, own)
 
 
@@ -179,6 +181,7 @@ def pair(folder: StudyFolder, subject: Subject, content: Panel) -> tuple[Column,
     others = [model for model, mean in means.items() if model != baseline and mean == mean]
     if baseline not in content.models or not others:
         return None
-    positive = content.columns[-1].truth  # columns are sorted by class, and the positive class is the last
+    order = Pack(folder.data(subject) / "pack").index.classes  # the positive ones come last
+    positive = max((column.truth for column in content.columns), key=order.index)
     column = next(column for column in content.columns if column.truth == positive)
     return column, baseline, max(others, key=means.__getitem__)

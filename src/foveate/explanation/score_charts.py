@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,12 +14,13 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from foveate import runs
-from foveate.explanation.charts import FAINT, INK, WIDTH, Series, chart, look, model_title
+from foveate.explanation import charts
+from foveate.explanation.charts import FAINT, INK, WIDTH, Scored, Scores, chart, look
 from foveate.runs import StudyFolder
 
 Floats = NDArray[np.float64]
-Scores = tuple[NDArray[np.bool_], Floats]  # whether each case is diseased, and its probability
 GRID = np.linspace(0, 1, 401)
+_NUMBERS = ("delta", "ci_low", "ci_high")  # of comparison.csv
 BINS = 8  # of the calibration chart, of equal numbers of cases
 
 
@@ -36,46 +36,46 @@ class Difference:
     marker: str
 
 
-def roc_chart(drawn: Sequence[Series]) -> Figure:
+def roc_chart(drawn: Sequence[Scored]) -> Figure:
     """Each model's mean ROC curve and the band between its runs, with the mean AUC in the legend."""
     figure, axes = chart(drawn)
     axes.plot([0, 100], [0, 100], color=FAINT, linewidth=0.8, linestyle=(0, (1, 3)))
     for of in drawn:
-        label = f"{model_title(of.model)}: {'mean ' if len(of.folders) > 1 else ''}AUC {of.mean_auc:.2f} %"
-        _band(axes, of, GRID, [_roc(scores) for scores in _scored(of)], label)
+        label = f"{charts.label(of.model)}: {'mean ' if len(of.aucs) > 1 else ''}AUC {of.mean_auc:.2f} %"
+        _band(axes, of, GRID, [_roc(scores) for scores in of.scores], label)
     axes.set(xlabel="false positive rate (%)", ylabel="true positive rate (%)", xlim=(-1, 100), ylim=(0, 101))
     axes.set_aspect("equal")
     figure.legend(loc="outside lower center")
     return figure
 
 
-def precision_recall_chart(drawn: Sequence[Series]) -> Figure:
+def precision_recall_chart(drawn: Sequence[Scored]) -> Figure:
     """Each model's mean precision at each sensitivity, with the band between its runs and the chance level."""
     figure, axes = chart(drawn)
-    shares = [scores[0].mean() for of in drawn for scores in _scored(of)]
+    shares = [scores[0].mean() for of in drawn for scores in of.scores]
     if shares:
         axes.axhline(100 * float(np.mean(shares)), color=FAINT, linewidth=0.8, linestyle=(0, (1, 3)))
     recall = GRID[1:]
     for of in drawn:
-        _band(axes, of, recall, [_precision(scores, recall) for scores in _scored(of)], model_title(of.model))
+        _band(axes, of, recall, [_precision(scores, recall) for scores in of.scores], charts.label(of.model))
     axes.set(xlabel="recall = sensitivity (%)", ylabel="precision = PPV (%)", xlim=(0, 101), ylim=(0, 101))
     axes.set_aspect("equal")
     figure.legend(loc="outside lower center")
     return figure
 
 
-def calibration_chart(drawn: Sequence[Series]) -> Figure:
+def calibration_chart(drawn: Sequence[Scored]) -> Figure:
     """Share of diseased cases against probability, over all runs of a model; on the diagonal, it means what it says."""
     figure, axes = chart(drawn)
     axes.plot([0, 100], [0, 100], color=FAINT, linewidth=0.8, linestyle=(0, (1, 3)))
     for of in drawn:
-        scores, observed, predicted = _scored(of), np.empty(0), np.empty(0)
+        scores, observed, predicted = of.scores, np.empty(0), np.empty(0)
         if scores:
             positive, probability = (np.concatenate(parts) for parts in zip(*scores, strict=True))
             observed, predicted = calibration_curve(positive, probability, n_bins=BINS, strategy="quantile")
         axes.plot(
             100 * predicted, 100 * observed, color=of.colour, linestyle=of.dashes, linewidth=1.2, marker=of.marker,
-            markersize=4, label=model_title(of.model),
+            markersize=4, label=charts.label(of.model),
         )  # fmt: skip
     axes.set(xlabel="probability of disease (%)", ylabel="diseased cases (%)", xlim=(-2, 102), ylim=(-2, 102))
     axes.set_aspect("equal")
@@ -97,7 +97,7 @@ def forest_chart(differences: Sequence[Difference], baseline: str, confidence: f
             if row.interval is not None:
                 axes.plot(row.interval, [place, place], color=row.colour, linewidth=1.4)
             axes.plot([row.delta], [place], row.marker, color=row.colour, markersize=5)
-            ticks.append((place, model_title(row.model)))
+            ticks.append((place, charts.label(row.model)))
             place += 1
         place += 0.4
     axes.axvline(0, color=INK, linewidth=0.8)
@@ -105,7 +105,7 @@ def forest_chart(differences: Sequence[Difference], baseline: str, confidence: f
     for label in axes.get_yticklabels():
         if len(groups) > 1 and label.get_text() in groups:
             label.set_fontweight("bold")
-    axes.set(ylim=(place - 0.7, -0.7), xlabel=f"mean AUC less that of {model_title(baseline)} (points)")
+    axes.set(ylim=(place - 0.7, -0.7), xlabel=f"mean AUC less that of {charts.label(baseline)} (points)")
     axes.set_title(
         f"better to the right; line: {100 * confidence:g} % interval of one difference", fontsize=7, loc="right"
     )
@@ -120,28 +120,33 @@ def differences(folder: StudyFolder) -> list[Difference]:
     file, study = folder.path / "comparison.csv", folder.study
     if not file.is_file():
         return []
-    names, numbers = ("dataset", "policy", "model"), ("delta", "ci_low", "ci_high")
-    empty = dict.fromkeys(numbers, "")
-    table = pd.read_csv(file, dtype=dict.fromkeys(names, str), keep_default_na=False, na_values=empty)
+    empty = dict.fromkeys(_NUMBERS, "")
+    names = dict.fromkeys(("dataset", "policy", "model"), str)
+    table = pd.read_csv(file, dtype=names, keep_default_na=False, na_values=empty)
     found = []
     for subject in runs.subjects(study):
-        here = table[(table["dataset"] == subject.dataset) & (table["policy"] == subject.policy)].set_index("model")[
-            list(numbers)
-        ]
+        here = table[(table["dataset"] == subject.dataset) & (table["policy"] == subject.policy)]
         title = study.datasets[subject.dataset].title or subject.dataset
         group = f"{title} ({subject.policy} split)" if len(study.policies) > 1 else title
-        for number, model in enumerate(study.models):
-            if model not in here.index:
-                continue
-            delta, low, high = 100 * here.loc[model].to_numpy(dtype=np.float64)
-            if not np.isnan(delta):
-                interval = None if np.isnan(low) or np.isnan(high) else (float(low), float(high))
-                colour, _, marker = look(number)
-                found.append(Difference(group, model, float(delta), interval, colour, marker))
+        found += differences_of(here, list(study.models), group)
     return found
 
 
-def _band(axes: Axes, of: Series, grid: Floats, curves: Sequence[Floats], label: str) -> None:
+def differences_of(comparison: pd.DataFrame, models: Sequence[str], group: str) -> list[Difference]:
+    """The same of one data set's rows of comparison.csv."""
+    here, found = comparison.set_index("model")[list(_NUMBERS)], []
+    for number, model in enumerate(models):
+        if model not in here.index:
+            continue
+        delta, low, high = 100 * here.loc[model].to_numpy(dtype=np.float64)
+        if not np.isnan(delta):
+            interval = None if np.isnan(low) or np.isnan(high) else (float(low), float(high))
+            colour, _, marker = look(number)
+            found.append(Difference(group, model, float(delta), interval, colour, marker))
+    return found
+
+
+def _band(axes: Axes, of: Scored, grid: Floats, curves: Sequence[Floats], label: str) -> None:
     """The mean of the curves, and the area between the lowest and the highest; a label alone where there is none."""
     if not curves:
         axes.plot([], [], color=of.colour, linestyle=of.dashes, label=label)
@@ -163,21 +168,7 @@ def _precision(scores: Scores, recall: Floats) -> Floats:
     return np.asarray(precision[::-1][np.searchsorted(reached[::-1], recall - 1e-9)])
 
 
-def _scored(of: Series) -> list[Scores]:
-    """The scores of each run that has cases of both classes."""
-    found = [_scores(folder / "predictions.csv") for folder in of.folders]
-    return [(positive, score) for positive, score in found if positive.any() and not positive.all()]
-
-
-def _scores(path: Path) -> Scores:
-    """Whether each case is positive, and its score; the positive class is predictions.csv's last column."""
-    table = pd.read_csv(path, dtype={"case": str, "label": str}, keep_default_na=False)
-    column = str(table.columns[-1])
-    positive = np.asarray(table["label"] == column.removeprefix("p_"), dtype=bool)
-    return positive, table[column].to_numpy(dtype=np.float64)
-
-
-CHARTS: dict[str, Callable[[Sequence[Series]], Figure]] = {
+CHARTS: dict[str, Callable[[Sequence[Scored]], Figure]] = {
     "roc": roc_chart,
     "precision-recall": precision_recall_chart,
     "calibration": calibration_chart,

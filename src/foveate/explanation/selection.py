@@ -126,7 +126,7 @@ def rows_of(maps: Heatmaps) -> dict[str, int]:
 
 
 def choose_cases(labels: Sequence[int], has_mask: Sequence[bool], count: int, seed: int) -> list[int]:
-    """Rows to show, sorted by class: classes in turn, rows with a mask first, otherwise in a drawn order."""
+    """Rows to show, in the order of `shown_order`: classes in turn, rows with a mask first, otherwise a drawn order."""
     order = np.random.default_rng(seed).permutation(len(labels))
     queues = {label: [int(row) for row in order if labels[row] == label] for label in sorted(set(labels))}
     for queue in queues.values():
@@ -134,7 +134,12 @@ def choose_cases(labels: Sequence[int], has_mask: Sequence[bool], count: int, se
     chosen: list[int] = []
     while len(chosen) < min(count, len(labels)):
         chosen += [queue.pop(0) for queue in queues.values() if queue]
-    return sorted(chosen[:count], key=lambda row: labels[row])
+    return sorted(chosen[:count], key=lambda row: shown_order(labels[row], has_mask[row]))
+
+
+def shown_order(label: int, has_mask: bool) -> tuple[bool, int]:
+    """Images with a marked lesion come first, then those of the positive classes, which are the last by number."""
+    return not has_mask, -label
 
 
 def _ranked(candidates: Candidates, values: NDArray[np.float64]) -> list[int]:
@@ -195,5 +200,6 @@ RULES: dict[str, Rule] = {
 
 
 def choose(candidates: Candidates, rule: str, count: int) -> list[int]:
-    """Rows to show by a rule, sorted by class and within a class in the rule's order. Raises KeyError."""
-    return sorted(RULES[rule].choose(candidates, count), key=lambda row: candidates.labels[row])
+    """Rows to show by a rule, in the order of `shown_order` and otherwise in the rule's. Raises KeyError."""
+    rows = RULES[rule].choose(candidates, count)
+    return sorted(rows, key=lambda row: shown_order(candidates.labels[row], candidates.has_mask[row]))

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from foveate import runs
 from foveate.explanation import resolution
-from foveate.explanation.geometry import on_original
+from foveate.explanation.geometry import is_flat_on_original, on_original
 from foveate.explanation.overlays import greyed, overlay
 from foveate.inference.images import ImagePath
 from foveate.inference.model import ModelFacts
@@ -34,6 +34,7 @@ class Drawn:
 
     picture: NDArray[np.uint8]  # (H, W, 3), as `draw` makes it
     blank: bool  # no evidence for the class that it explains
+    flat: bool  # the same evidence everywhere
     caution: str  # that the map is coarse, '' where it is not
 
 
@@ -47,24 +48,32 @@ def picture_of(found: Prediction, facts: ModelFacts, target: int | None = None) 
     explained = found.predicted if target is None else target
     height, width, _ = found.picture.drawn_on.shape
     heat = on_original(found.raw, height, width, facts.pixels, facts.fit)
-    caution = resolution.coarse(found.raw.shape)
-    probability = float(found.probabilities[explained])
-    return Drawn(
-        draw(found.picture.drawn_on, heat, facts.classes[explained], probability, caution), not heat.any(), caution
-    )
+    flat, caution = is_flat_on_original(found.raw, heat), resolution.coarse(found.raw.shape)
+    name, probability = facts.classes[explained], float(found.probabilities[explained])
+    return Drawn(draw(found.picture.drawn_on, heat, name, probability, flat, caution), not heat.any(), flat, caution)
 
 
 def draw(
-    image: NDArray[np.uint8], heat: NDArray[np.float64], predicted: str, probability: float, caution: str = ""
+    image: NDArray[np.uint8],
+    heat: NDArray[np.float64],
+    predicted: str,
+    probability: float,
+    flat: bool = False,
+    caution: str = "",
 ) -> NDArray[np.uint8]:
     """Image (H, W, 3) and heat (H, W) in [0, 1] -> RGB picture: both side by side in full, the caption below.
 
-    A blank map leaves the image greyed, and the caption says so; `caution` stands below, such as that a map is coarse.
+    A blank map leaves the image greyed and a flat one (`geometry.is_flat_on_original`) plain, and the caption says so;
+    `caution` stands below, such as that a map is coarse.
     """
     blank = not heat.any()
     height, width = heat.shape
     caption = f"{predicted}: {probability:.3f}"
-    explained = f"blank heat-map: no positive evidence for {predicted}" if blank else f"right: Grad-CAM for {predicted}"
+    explained = f"right: Grad-CAM for {predicted}"
+    if blank:
+        explained = f"blank heat-map: no positive evidence for {predicted}"
+    elif flat:
+        explained = f"flat heat-map: all places speak for {predicted} alike"
     lines = [(line, _INK) for line in textwrap.wrap(caption, _LINE)]
     small = filter(None, (explained, caution, SMALL_PRINT))
     lines += [(line, _FAINT) for text in small for line in textwrap.wrap(text, _LINE)]
@@ -74,7 +83,7 @@ def draw(
     size = (max(2 * width + 3 * _MARGIN, text_width + 2 * _MARGIN), height + 3 * _MARGIN + step * len(lines))
     canvas = Image.new("RGB", size, "white")
     canvas.paste(Image.fromarray(image), (_MARGIN, _MARGIN))
-    right = greyed(image) if blank else overlay(image, heat)
+    right = greyed(image) if blank else overlay(image, np.zeros_like(heat) if flat else heat)
     canvas.paste(Image.fromarray(right), (2 * _MARGIN + width, _MARGIN))
     pen = ImageDraw.Draw(canvas)
     for number, (line, colour) in enumerate(lines):

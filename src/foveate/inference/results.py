@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from foveate import columns
 from foveate.inference.model import ModelFacts
 
 NOTICE = (
     "foveate is for research, not a medical device: a prediction must not be used to diagnose, screen or treat anybody."
 )
-_WIDEST = 60  # characters of a path that the table makes room for
+_PATH, _CLASS, _SHORT = 24, 30, 8  # columns that a path keeps, that a class may take alone, and the least beside others
 _NAMED = 5  # images that a summary of warnings names
 
 
@@ -29,6 +30,7 @@ class Row:
     unreadable: str = ""
     overlay: str = ""  # the path of its picture
     blank: bool | None = None  # whether its heat-map is blank; None where none was asked for
+    flat: bool | None = None  # whether it is flat
     caution: str = ""  # what must be said of its heat-map, such as that it is too coarse to localise anything
 
 
@@ -39,22 +41,32 @@ def printable(text: str) -> str:
     )
 
 
-def table(rows: Sequence[Row], classes: Sequence[str]) -> str:
-    """One line an image that was predicted, under a header: its path, the class, the probability of each class."""
+def table(rows: Sequence[Row], classes: Sequence[str], width: int | None = None) -> str:
+    """One line an image that was predicted, under a header: its path, the class, the probability of each class.
+
+    Lines are no longer than `width`, the terminal's where it is None: long paths lose their start, long names of
+    classes their middle; where the classes do not fit all the same, the predicted one's probability stands alone.
+    """
     shown = [row for row in rows if not row.unreadable]
-    paths = [printable(row.path) for row in shown]
-    width = min(_WIDEST, max(map(len, [*paths, "image"])))
-    longest = max(map(len, [*classes, "prediction"]))
-    columns = [max(len(name), 6) for name in classes]
+    whole = width or columns.line_width()
+    names = _fitting(classes, whole)
+    head = ["image", "prediction", *(names.values() if names else ["its probability"])]
+    lines = []
+    for row in shown:
+        name = names[row.prediction] if names else columns.shortened(row.prediction, _CLASS)
+        values = row.probabilities if names else [max(row.probabilities)]
+        lines.append([printable(row.path), name, *(f"{value:.4f}" for value in values)])
+    return columns.aligned(head, lines, left=2, width=whole, shorten=columns.shortened_path)
 
-    def line(path: str, prediction: str, cells: Sequence[str]) -> str:
-        right = "  ".join(cell.rjust(size) for cell, size in zip(cells, columns, strict=True))
-        return f"{path.ljust(width)}  {prediction.ljust(longest)}  {right}"
 
-    lines = [line("image", "prediction", classes)]
-    for path, row in zip(paths, shown, strict=True):
-        lines.append(line(path, row.prediction, [f"{value:.4f}" for value in row.probabilities]))
-    return "\n".join(lines)
+def _fitting(classes: Sequence[str], width: int) -> dict[str, str]:
+    """The classes' names, each as short as it must be for a line to hold them all; empty where they cannot."""
+    for longest in range(max(_SHORT, *map(len, classes)), _SHORT - 1, -1):
+        names = [columns.shortened(name, longest) for name in classes]
+        needed = max(longest, len("prediction")) + sum(max(len(name), 6) for name in names) + 2 * (len(names) + 1)
+        if _PATH + needed <= width:
+            return dict(zip(classes, names, strict=True)) if len(set(names)) == len(names) else {}
+    return {}
 
 
 def document(rows: Sequence[Row], model: ModelFacts) -> str:
@@ -81,7 +93,7 @@ def _image(row: Row, classes: Sequence[str]) -> dict[str, Any]:
         "warnings": row.warnings,
     }
     if row.overlay:
-        said |= {"overlay": row.overlay, "blank": row.blank}
+        said |= {"overlay": row.overlay, "blank": row.blank, "flat": row.flat}
         said |= {"caution": row.caution} if row.caution else {}
     return said
 

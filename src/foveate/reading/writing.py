@@ -23,7 +23,7 @@ from foveate.config.dataset import PHANTOM
 from foveate.data.sources import folder_of
 from foveate.errors import FoveateError
 from foveate.explanation import heatmaps
-from foveate.explanation.geometry import on_original
+from foveate.explanation.geometry import is_flat_on_original, on_original
 from foveate.reading import render
 from foveate.reading.cases_and_key import CASES, KEY, KEY_TABLE, KeyRow, PublicCase, cases_csv, key_csv
 from foveate.reading.selection import Shown
@@ -89,7 +89,10 @@ def write_cases(
         sums.append(_write_image(place, name, pixels))
         public.append(PublicCase(dataset, name, one.practice, width, height, case.truth))
         for run in _runs(folder, one):
-            heat = on_original(maps[run][case.case], height, width, settings.pixels, settings.fit)
+            raw = maps[run][case.case]
+            heat = on_original(raw, height, width, settings.pixels, settings.fit)
+            if is_flat_on_original(raw, heat):  # it points nowhere, as a blank one: no sheet of colour on the image
+                heat = np.zeros_like(heat)
             layer = _random_name()
             sums.append(_write_image(place, layer, render.layer(heat)))
             known = (dataset, name, one.practice, case.case, case.truth, case.stratum)

@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from foveate import runs
 from foveate.config import Study
 from foveate.config.dataset import PHANTOM
-from foveate.explanation import captions, overlays, panels, resolution
+from foveate.explanation import overlays, panels, resolution
 from foveate.explanation.charts import model_title
 from foveate.reading.results import DatasetResults
 from foveate.report import (
@@ -50,6 +50,12 @@ THUMBNAIL = 224  # pixels, side of the images in the page
 
 def write_report(folder: StudyFolder) -> Path:
     """Write OUT/report/index.html and return its path. Runs that are missing are named in it."""
+    runs.write_text(folder.report, rendered("report.html.j2", _page(folder)))
+    return folder.report
+
+
+def rendered(template: str, content: dict[str, Any]) -> str:
+    """A page from one of the templates."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -60,13 +66,11 @@ def write_report(folder: StudyFolder) -> Path:
     environment.filters.update(decimals=tables.decimals, signed=tables.signed, percent=tables.percent)
     environment.filters.update(between=tables.between, p_value=tables.p_value, title_of=model_title)
     environment.filters.update(with_delta=tables.with_delta, times=tables.times, breakable=_breakable)
-    template, content = environment.get_template("report.html.j2"), _page(folder)
-    words_used = glossary.used_in(template.render(content, glossary=""))
-    explained = environment.get_template("glossary.html.j2").render(terms=words_used)
-    page = template.render(content, glossary=Markup(explained))
-    page = page.replace(" %", "\u00a0%").replace("p = ", "p\u00a0=\u00a0")  # no line ends between a number and these
-    runs.write_text(folder.report, page)
-    return folder.report
+    whole = environment.get_template(template)
+    explained = glossary.used_in(whole.render(content, glossary=""))
+    words_used = Markup(environment.get_template("glossary.html.j2").render(terms=explained))
+    page = whole.render(content, glossary=words_used)
+    return page.replace(" %", "\u00a0%").replace("p = ", "p\u00a0=\u00a0")  # no line ends between a number and these
 
 
 def _page(folder: StudyFolder) -> dict[str, Any]:
@@ -109,17 +113,16 @@ def _page(folder: StudyFolder) -> dict[str, Any]:
         "assumptions": assumptions(study),
         "facts": _facts(folder),
         "yaml": _study_text(study),
-        "css": Markup(
-            "".join(_template(f"{name}.css") for name in ("report", "viewer", *(["reading"] if readings else [])))
-        ),
-        "script": Markup(_template("report.js") + _template("viewer.js")),
+        "css": asset("report.css", "viewer.css", *(["reading.css"] if readings else [])),
+        "script": asset("report.js", "viewer.js"),
         "finer": resolution.FINER,
         "inferno": ", ".join("rgb({} {} {})".format(*overlays.on_white(value / 8)) for value in range(9)),
     }
 
 
-def _template(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding="utf-8")
+def asset(*names: str) -> Markup:
+    """Styles or scripts, one behind the other, as they go into a page."""
+    return Markup("".join((TEMPLATES / name).read_text(encoding="utf-8") for name in names))
 
 
 def _breakable(key: str) -> Markup:
@@ -201,13 +204,13 @@ def _cell(column: panels.Column, model: str, of: str, side: int = THUMBNAIL) -> 
     cell = column.cells[model]
     wrong = cell.predicted != column.truth
     alt = f"{model_title(model)}, heat-map of {of}: "
-    alt += captions.BLANK if cell.blank else f"strongest in the {cell.peak}"
+    alt += f"strongest in the {cell.peak}" if cell.peak else cell.values
     return {
         "title": model_title(model),
         "src": data_uri(cell.picture, column.contour, side),
         "probability": f"P({column.truth}) {100 * cell.probability:.1f} %",
         "wrong": f"says {cell.predicted}" if wrong else "",
-        "blank": captions.BLANK if cell.blank else "",
+        "values": cell.values,
         "alt": alt,
     }
 

@@ -1,4 +1,4 @@
-"""The page's viewer: some images, chosen by rule, with every model's raw heat-maps by every method that all have."""
+"""The page's viewer: some images, chosen by rule, with the raw heat-maps by every method that any model has."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from PIL import Image
 from foveate import runs
 from foveate.explanation import captions, panels, selection
 from foveate.explanation.charts import model_title
+from foveate.explanation.ends import FLAT
 from foveate.explanation.geometry import original_sizes
-from foveate.explanation.heatmaps import Heatmaps, file_name
+from foveate.explanation.heatmaps import Heatmaps
 from foveate.explanation.overlays import INFERNO, lesion_contour
 from foveate.explanation.selection import RULES, Candidates
 from foveate.runs import Run, StudyFolder, Subject
@@ -45,8 +46,9 @@ def content(folder: StudyFolder, subject: Subject) -> str:
         if shown and _length([*shown.values(), image]) > budget * 2 // 3:
             break
         shown[case] = image
-    cases = sorted(shown, key=lambda case: list(RULES).index(shown[case]["rule"]))
+    cases = sorted(shown, key=lambda case: (not shown[case]["contour"], list(RULES).index(shown[case]["rule"])))
     page: dict[str, Any] = {
+        "flat": FLAT,
         "inferno": base64.b64encode(INFERNO.tobytes()).decode(),
         "models": [model_title(model) for model in candidates.maps],
         "images": [shown[case] for case in cases],
@@ -55,8 +57,10 @@ def content(folder: StudyFolder, subject: Subject) -> str:
     }
     used = _length(page)
     for maps in methods(folder, subject, candidates):
-        title = captions.short_title(next(iter(maps.values())))
-        one = {"title": title, "models": [packed_maps(of, cases) for of in maps.values()]}
+        first = next(of for of in maps.values() if of is not None)
+        title = captions.short_title(first)
+        packed = [of and packed_maps(of, cases) for of in maps.values()]
+        one = {"title": title, "from_zero": first.from_zero, "models": packed}
         length = _length(one)
         if used + length <= budget or not page["methods"]:
             page["methods"].append(one)
@@ -94,38 +98,42 @@ def _reason(candidates: Candidates, rule: str, row: int) -> str:
     return f"{words} ({100 * candidates.quality[row]:.0f} %)"
 
 
-def methods(folder: StudyFolder, subject: Subject, candidates: Candidates) -> list[dict[str, Heatmaps]]:
-    """The maps by model of heatmaps.npz, and of every variant that all of these models have, in the order of names."""
-    first, *others = candidates.maps
-    names = [path.name for path in folder.run(Run(subject, first, 1)).glob("heatmaps-*.npz")]
-    variants = [name.removeprefix("heatmaps-").removesuffix(".npz") for name in sorted(names)]
-    shared = [
-        variant
-        for variant in variants
-        if all((folder.run(Run(subject, model, 1)) / file_name(variant)).is_file() for model in others)
-    ]
-    read = [panels.read_maps(folder, subject, variant=variant) for variant in shared]
-    return [dict(candidates.maps), *({model: maps[model] for model in candidates.maps} for maps in read)]
+def methods(folder: StudyFolder, subject: Subject, candidates: Candidates) -> list[dict[str, Heatmaps | None]]:
+    """The maps by model of heatmaps.npz, and of every variant that any of these models has, in the order of names.
+
+    None for a model that has no such maps, as a plain one has no attention maps.
+    """
+    places = [folder.run(Run(subject, model, 1)) for model in candidates.maps]
+    names = sorted({path.name for place in places for path in place.glob("heatmaps-*.npz")})
+    variants = [name.removeprefix("heatmaps-").removesuffix(".npz") for name in names]
+    read = [panels.read_maps(folder, subject, variant=variant) for variant in variants]
+    return [dict(candidates.maps), *({model: maps.get(model) for model in candidates.maps} for maps in read)]
 
 
 def packed_maps(maps: Heatmaps, cases: list[str]) -> dict[str, Any]:
-    """One model's maps of some cases: each one's positive values in 255ths of its highest, and that value.
+    """One model's maps of some cases: their values in 255ths of the way from each one's lowest to its highest.
 
-    The highest value, `peaks`, is 0 for a map without a positive value, and None for a case that has no map.
+    Of evidence the negative part is cut off. `lows` and `peaks` are the lowest and the highest value, None for a case
+    that has no map.
     """
     rows = selection.rows_of(maps)
     height, width = maps.raw.shape[1:]
-    levels, peaks = np.zeros((len(cases), height, width), dtype=np.uint8), []
+    levels = np.zeros((len(cases), height, width), dtype=np.uint8)
+    lows: list[float | None] = [None] * len(cases)
+    peaks = list(lows)
     for number, case in enumerate(cases):
-        positive = np.maximum(maps.raw[rows[case]], 0).astype(np.float64) if case in rows else None
-        peak = None if positive is None else float(positive.max())
-        peaks.append(None if peak is None else float(f"{peak:.6g}"))
-        if positive is not None and peak:
-            levels[number] = np.rint(255 * positive / peak)
+        if case not in rows:
+            continue
+        values = maps.drawable[rows[case]].astype(np.float64)
+        low, peak = float(values.min()), float(values.max())
+        lows[number], peaks[number] = float(f"{low:.6g}"), float(f"{peak:.6g}")
+        if peak > low:
+            levels[number] = np.rint(255 * (values - low) / (peak - low))
     return {
         "height": height,
         "width": width,
         "levels": base64.b64encode(levels.tobytes()).decode(),
+        "lows": lows,
         "peaks": peaks,
     }
 

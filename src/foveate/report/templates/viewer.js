@@ -47,6 +47,19 @@ function peakWords(heat, height, width) {
   return level === "middle" && side === "centre" ? "centre" : `${level} ${side}`;
 }
 
+// Three digits, as foveate.explanation.ends writes them.
+function numberWords(value) {
+  if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString("en-US").replace("-", "−");
+  const digits = Number(value.toPrecision(3));
+  return (digits !== 0 && Math.abs(digits) < 1e-4 ? digits.toExponential() : String(digits)).replaceAll("-", "−");
+}
+
+function betweenWords(low, high) {
+  const largest = Math.max(Math.abs(low), Math.abs(high));
+  const unit = 10 ** (2 - Math.floor(Math.log10(largest || 1)));
+  return [low, high].map((value) => numberWords(Math.round(value * unit) / unit)).join(" to ");
+}
+
 function element(name, text = "", className = "") {
   const made = document.createElement(name);
   made.textContent = text;
@@ -59,7 +72,7 @@ function startViewer(viewer, number) {
   const find = (selector) => viewer.querySelector(selector);
   const content = JSON.parse(viewer.dataset.content);
   const inferno = bytes(content.inferno);
-  for (const method of content.methods) for (const maps of method.models) maps.values = bytes(maps.levels);
+  for (const method of content.methods) for (const maps of method.models) if (maps) maps.values = bytes(maps.levels);
   const stage = find(".stage");
   const now = { image: 0, model: 0, method: 0 };
 
@@ -78,39 +91,56 @@ function startViewer(viewer, number) {
     image.alt = "";
     thumb.append(image, element("canvas"));
     const says = element("small");
-    label.append(input, thumb, element("span", title), says);
+    const state = element("small", "", "state");
+    label.append(input, thumb, element("span", title), says, state);
     find(".models").append(label);
     input.addEventListener("change", () => show({ model: index }));
-    return { thumb, image, says };
+    return { thumb, image, says, state };
   });
   find(".method").append(...content.methods.map((method, index) => new Option(method.title, index)));
 
-  // Every model's map of an image: missing, blank, or its values from 0 to 1.
+  // Every model's map of an image: missing, blank, flat, or its values from 0 to 1 (as foveate.explanation.ends has it).
   function heats(image) {
     const [, , height, width] = image.window;
-    const found = content.methods[now.method].models.map((maps) => {
-      const peak = maps.peaks[now.image];
-      if (peak === null) return { missing: true };
+    const method = content.methods[now.method];
+    const found = method.models.map((maps) => {
+      if (maps === null) return { missing: "This model has no map by this method." };
+      const low = maps.lows[now.image];
+      if (low === null) return { missing: "This method’s map was not computed for this image." };
       const size = maps.height * maps.width;
-      const values = maps.values.subarray(now.image * size, (now.image + 1) * size);
-      const heat = enlarge(values, maps.height, maps.width, image.square, image.window).map((v) => (v / 255) * peak);
-      return { heat, highest: heat.reduce((one, other) => Math.max(one, other), 0) };
+      const step = (maps.peaks[now.image] - low) / 255;
+      const levels = maps.values.subarray(now.image * size, (now.image + 1) * size);
+      const heat = enlarge(levels, maps.height, maps.width, image.square, image.window).map((v) => low + v * step);
+      const lowest = heat.reduce((one, other) => Math.min(one, other));
+      const highest = heat.reduce((one, other) => Math.max(one, other));
+      const blank = method.from_zero && highest <= 0;
+      const flat = !blank && highest - lowest <= content.flat * Math.max(Math.abs(lowest), Math.abs(highest));
+      return { heat, lowest, highest, blank, flat, drawn: !blank && !flat };
     });
-    const top = Math.max(...found.map((map) => map.highest || 0));
+    const there = found.filter((map) => !map.missing);
     const shared = find(".scaling").value === "shared";
-    for (const map of found) {
-      map.blank = map.highest === 0;
-      if (map.highest) map.heat = map.heat.map((value) => value / (shared ? top : map.highest));
-      if (map.highest) map.peak = peakWords(map.heat, height, width);
+    for (const map of found.filter((one) => one.drawn)) {
+      const of = shared ? there : [map];
+      const clear = method.from_zero ? 0 : Math.min(...of.map((one) => one.lowest));
+      const opaque = Math.max(...of.map((one) => one.highest));
+      map.heat = map.heat.map((value) => (value - clear) / (opaque - clear));
+      map.peak = peakWords(map.heat, height, width);
     }
     return found;
+  }
+
+  function looksOf(map) {
+    if (map.missing) return map.missing;
+    if (map.blank) return "No positive evidence: the map has no positive value.";
+    if (map.flat) return `Flat: ${numberWords(map.highest)} everywhere, so the plain image is shown.`;
+    return `Strongest in the ${map.peak}; values from ${betweenWords(map.lowest, map.highest)}.`;
   }
 
   function draw(place, map, image) {
     const [, , height, width] = image.window;
     place.querySelector("img").src = image.src;
     place.classList.toggle("blank", map.blank === true);
-    paint(place.querySelector("canvas"), map.highest ? map.heat : new Float64Array(height * width), height, width, inferno);
+    paint(place.querySelector("canvas"), map.drawn ? map.heat : new Float64Array(height * width), height, width, inferno);
   }
 
   function show(changes = {}) {
@@ -122,6 +152,8 @@ function startViewer(viewer, number) {
     cards.forEach((card, index) => {
       const [probability, predicted] = image.says[index];
       const wrong = predicted !== image.truth;
+      const map = maps[index];
+      card.state.textContent = map.missing ? "no map" : map.blank ? "no positive evidence" : map.flat ? "flat map" : "";
       card.says.textContent = `${(100 * probability).toFixed(1)} %${wrong ? ` ✗ says ${predicted}` : ""}`;
       card.says.className = wrong ? "wrong" : "";
       draw(card.thumb, maps[index], image);
@@ -135,11 +167,7 @@ function startViewer(viewer, number) {
     for (const path of outline.children) path.setAttribute("d", image.contour);
     find(".outline").hidden = !content.images.some((one) => one.contour);
     find(".contour").disabled = !image.contour;
-    const looks = map.missing
-      ? "This method’s map was not computed for this image."
-      : map.blank
-        ? "No positive evidence: the map has no positive value."
-        : `The map is strongest in the ${map.peak}.`;
+    const looks = looksOf(map);
     find(".words").replaceChildren(
       element("b", content.models[now.model]),
       element("span", `P(${image.truth}) ${(100 * probability).toFixed(1)} %`),
@@ -156,7 +184,7 @@ function startViewer(viewer, number) {
   }
 
   function fade() {
-    stage.querySelector("canvas").style.opacity = find(".opacity").value / 100;
+    viewer.style.setProperty("--opacity", find(".opacity").value / 100);
     outline.style.display = find(".contour").checked ? "" : "none";
   }
 
