@@ -20,7 +20,7 @@ SOF = b"\xff\xc0\0\x11\x08" + struct.pack(">HH", 20, 30)  # height, width
     "frame",
     [
         b"\xff\xd8" + SOF + bytes(20),
-        b"\xff\xd8\xff\xe0\0\x06\xff\xc0" + bytes(2) + SOF.replace(b"\xc0", b"\xf7") + bytes(20),
+        b"\xff\xd8\xff\xe0\0\x06\xff\xc0" + bytes(2) + SOF.replace(b"\xc0", b"\xf7") + bytes(20) + b"\xff\xd9",
         b"\xff\xd8\xff\xff\xff\x01" + SOF + bytes(20),
         b"\0\0\0\x0cjP  \xff\x4f\xff\x51\0\x29\0\0" + struct.pack(">4I", 32, 23, 2, 3) + bytes(20),
     ],
@@ -56,3 +56,12 @@ def test_a_damaged_size_takes_no_time(tmp_path: Path, name: str, marker: bytes, 
     with pytest.raises(UnreadableImageError, match="^contradicts itself in its size$"):
         decode_dicom(tmp_path / "a.dcm")
     assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize("length", [4427, 5000])
+def test_jpeg_ls_that_does_not_end(tmp_path: Path, length: int) -> None:
+    (tmp_path / "a.dcm").write_bytes(shipped("MR_small_jpeg_ls_lossless.dcm").read_bytes()[:length])
+    begun = time.process_time()
+    with pytest.raises(UnreadableImageError, match="^is damaged or cut off$"):
+        decode_dicom(tmp_path / "a.dcm")
+    assert time.process_time() - begun < 1
