@@ -86,6 +86,6 @@ def _mapped(array: Path, file: str) -> NDArray[Any] | None:
     try:
         with np.errstate(over="ignore"):  # sizes that a damaged header makes up
             mapped: NDArray[Any] = np.load(array, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # noqa: BLE001 - also for Python objects, which could run code; damage raises anything
+    except Exception as error:
         raise FoveateError(f"{file}: {array.stem} is no array of numbers: {error}.") from error
     return mapped
