@@ -18,7 +18,7 @@ from pydicom.data import get_testdata_file
 
 from foveate.data.decoders import EXTENSIONS, decode, extension, is_image
 from foveate.data.pixels import UnreadableImageError, as_channels, quiet_pillow
-from foveate.data.scaling import robust_range, scale
+from foveate.data.scaling import OF_IMAGE, robust_range, scale
 
 
 def gradient(height: int = 20, width: int = 30) -> np.ndarray:
@@ -104,8 +104,9 @@ def test_float_tiff(tmp_path: Path) -> None:
     Image.fromarray(values).save(tmp_path / "a.tif")
     assert np.array_equal(decode(tmp_path / "a.tif").pixels, np.round(values.astype(float) * 255).astype(np.uint8))
     Image.fromarray(values - 0.5).save(tmp_path / "b.tif")
-    with pytest.raises(UnreadableImageError, match="negative"):
-        decode(tmp_path / "b.tif")
+    negative = decode(tmp_path / "b.tif")
+    assert negative.scaling == OF_IMAGE
+    assert np.array_equal(negative.pixels, scale(values - 0.5, *robust_range(values - 0.5)))
 
 
 def test_one_bit(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import itertools
+import struct
 import sys
 import warnings
 from pathlib import Path
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from foveate.data.decoders import decode
 from foveate.data.nifti import decode_slice, foreground_slices, read_volume, slices
-from foveate.data.pixels import UnreadableImageError, quiet_pillow
+from foveate.data.pixels import UnreachableImageError, UnreadableImageError, quiet_pillow
 
 SHIPPED = Path(nibabel.__file__).parent / "tests" / "data"
 NAME = "Zwingenberger^Adelheid"
@@ -176,6 +177,84 @@ def test_foreground_slices(tmp_path: Path) -> None:
     assert foreground_slices(path, 0.3) == [3]
     assert foreground_slices(path, 0) == list(range(6))
     assert foreground_slices(path, 0.16, "sagittal") == list(range(10))
+
+
+def test_a_volume_of_little_tissue_keeps_its_brightest_slice(tmp_path: Path) -> None:
+    values = np.zeros((40, 40, 5), dtype=np.float32)
+    values[:4, :4, 1], values[:6, :6, 3] = 100, 100  # 1 and 2 % of a slice
+    assert foreground_slices(write(tmp_path / "a.nii", values), 0.05) == [3]
+    assert foreground_slices(write(tmp_path / "b.nii", np.zeros((20, 20, 5), np.int16)), 0.05) == [
+        0
+    ]  # black, but there
+
+
+def header_with(path: Path, *fields: tuple[int, str, tuple[float, ...]]) -> Path:
+    """A file of `landmarks` with other numbers in its header (nifti1.h): (place, type, numbers)."""
+    content = bytearray(write(path, landmarks()).read_bytes())
+    for place, kind, numbers in fields:
+        struct.pack_into(f"<{len(numbers)}{kind}", content, place, *numbers)
+    path.write_bytes(content)
+    return path
+
+
+BY_SFORM, BY_QFORM = (252, "h", (0, 1)), (252, "h", (1, 0))
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (BY_SFORM, (280, "f", (0,) * 12)),
+        (BY_SFORM, (280, "f", (NAN,) * 12)),
+        (BY_SFORM, (280, "f", (1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0))),  # two axes along one
+        (BY_QFORM, (256, "f", (1.001, 0, 0))),  # no unit quaternion
+        ((252, "h", (0, 0)), (80, "f", (NAN, 1, 1))),
+    ],
+)
+def test_an_orientation_that_is_none(tmp_path: Path, fields: tuple[tuple[int, str, tuple[float, ...]], ...]) -> None:
+    path = header_with(tmp_path / "a.nii", *fields)
+    for use in (read_volume, slices):
+        with pytest.raises(UnreadableImageError, match="^cannot be turned upright: the orientation in"):
+            use(path)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        (112, "f", (NAN, 0)),  # scl_slope and scl_inter: "if scl_slope is 0, data are not scaled" (nifti1.h)
+        (112, "f", (0, 7)),
+        (112, "f", (float("inf"), 0)),
+        (76, "f", (0,)),  # qfac: 0 counts as 1
+    ],
+)
+def test_headers_that_are_odd_but_clear(tmp_path: Path, field: tuple[int, str, tuple[float, ...]]) -> None:
+    assert np.array_equal(read_volume(header_with(tmp_path / "a.nii", BY_QFORM, field)).voxels, grey(landmarks()))
+
+
+def test_a_scale_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableImageError, match="^cannot be scaled: scl_inter"):
+        read_volume(header_with(tmp_path / "a.nii", (112, "f", (2, NAN))))
+
+
+def test_the_ends_of_gzip(tmp_path: Path) -> None:
+    whole = write(
+        tmp_path / "a.nii.gz", np.random.default_rng(0).integers(0, 999, (20, 20, 20), dtype=np.int16)
+    ).read_bytes()
+    for name, content in (("b", whole + b"\0" * 99), ("c", whole + b"something else")):
+        (tmp_path / f"{name}.nii.gz").write_bytes(content)
+        assert np.array_equal(
+            read_volume(tmp_path / f"{name}.nii.gz").voxels, read_volume(tmp_path / "a.nii.gz").voxels
+        )
+    wrong_sum = whole[:-8] + bytes([whole[-8] ^ 1]) + whole[-7:]
+    for name, content in (("d", whole[:-5]), ("e", wrong_sum), ("f", whole[:9000] + b"\0" * (len(whole) - 9000))):
+        (tmp_path / f"{name}.nii.gz").write_bytes(content)
+        with pytest.raises(UnreadableImageError, match="^is damaged or cut off$"):
+            read_volume(tmp_path / f"{name}.nii.gz")
+
+
+def test_what_the_machine_does_is_no_damage(tmp_path: Path) -> None:
+    with pytest.raises(UnreachableImageError):
+        read_volume(tmp_path / "gone.nii")
 
 
 def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:

@@ -32,12 +32,11 @@ def is_image(path: Path) -> bool:
 def decode(path: Path, frame: int | None = None, least: int = ENOUGH) -> Decoded:
     """Read an image file, or the picture with the number `frame`, from 0, of a file that holds several.
 
-    Alpha is laid on black, a palette is resolved, CMYK becomes RGB, 16-bit grey is scaled by the bits it uses
-    (0..4095 counts as 12 bits), EXIF orientation is applied, RGB with three equal channels becomes grey. A JPEG is
-    decoded at a half, a quarter or an eighth of its size, as small as leaves both sides `least` pixels. How DICOM
-    becomes 8 bits stands in `foveate.data.dicom`; of a NIfTI volume the pictures are its axial slices, from the feet
-    up (`foveate.data.nifti`). Raises UnreadableImageError that says why, and UnreachableImageError where that is no
-    fault of the file.
+    Alpha is laid on black, a palette is resolved, CMYK becomes RGB, more than 8 bits are scaled by the rule of
+    `foveate.data.scaling`, EXIF orientation is applied, RGB with three equal channels becomes grey. A JPEG is decoded
+    at a half, a quarter or an eighth of its size, as small as leaves both sides `least` pixels. How DICOM becomes 8
+    bits stands in `foveate.data.dicom`; of a NIfTI volume the pictures are its axial slices, from the feet up
+    (`foveate.data.nifti`). Raises UnreadableImageError that says why, UnreachableImageError where disk or network do.
     """
     try:
         return _decode(path, frame, least)

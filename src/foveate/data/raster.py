@@ -49,6 +49,8 @@ def _decode(path: Path, frame: int | None, least: int) -> Decoded:
         if tiff.is_beyond_pillow(image):
             return tiff.decode_tiff(path, number)
         mode, file_format, (width, height) = image.mode, image.format or "", image.size
+        if file_format == "TIFF":
+            image.filename = ""  # else Pillow maps the file into memory, and mixes up the sides of a turned picture
         if file_format == "JPEG":
             image.draft(None, (least, least))
         pixels, said = deep.decode(image, path, number) if deep.is_deep(image) else _pixels(image)

@@ -19,7 +19,7 @@ _END, _SCAN, _RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
 _RESTARTS = range(0xD0, 0xD8)
 # What may stand between scans (ITU-T T.81, B.2): tables, the number of lines, comments, applications' own.
 _BETWEEN = {0xC4, 0xCC, _SCAN, 0xDB, 0xDC, _RESTART_INTERVAL, 0xFE, *range(0xE0, 0xF0)}
-_JPEG_IN_TIFF, _COMPRESSION, _STRIPS, _BYTES, _TILES, _TILE_BYTES = 7, 259, 273, 279, 324, 325
+_JPEG_IN_TIFF, _JPEG_TABLES, _COMPRESSION, _STRIPS, _BYTES, _TILES, _TILE_BYTES = 7, 347, 259, 273, 279, 324, 325
 
 
 def check_whole(image: Image.Image, path: Path) -> None:
@@ -71,6 +71,8 @@ def _strips_end(image: Image.Image, file: IO[bytes]) -> bool:
     """Whether each strip or tile of a TIFF of JPEG streams goes on to its end."""
     tags: Any = image.tag_v2
     starts, lengths = (tags.get(name, ()) for name in ((_TILES, _TILE_BYTES) if _TILES in tags else (_STRIPS, _BYTES)))
+    if _JPEG_TABLES in tags and not jpeg_ends(tags[_JPEG_TABLES]):
+        return False
     place = file.tell()
     whole = all(jpeg_ends(_read(file, start, length)) for start, length in zip(starts, lengths, strict=False))
     file.seek(place)

@@ -16,7 +16,7 @@ from foveate.data.pixels import Decoded, UnreadableImageError, as_channels
 from foveate.data.sources import Source, SourceImage, open_path
 from foveate.data.sources.archives import unpacked
 from foveate.data.sources.listing import visible_files
-from foveate.data.sources.medmnist import MARK, from_medmnist
+from foveate.data.sources.medmnist import from_medmnist
 from foveate.data.sources.tables import read_table
 from foveate.data.sources.unclear import refuse_unclear_names
 from foveate.data.sources.volumes import expanded
@@ -77,7 +77,7 @@ def list_images(places: Sequence[Path]) -> tuple[list[ImagePath], list[str]]:
 def _listed(place: Path) -> tuple[list[ImagePath], str]:
     if place.is_dir():
         return _of_folder(place, str(place))
-    whole, mark, picture = str(place).partition(MARK)
+    whole, mark, picture = str(place).partition(_IN_NPZ)
     file = _file_of(Path(f"{whole}.npz") if mark else place)
     ending = file.suffix.lower()
     if ending == ".zip":

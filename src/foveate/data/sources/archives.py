@@ -135,6 +135,8 @@ def _checked(archive: Path, opened: zipfile.ZipFile) -> dict[str, zipfile.ZipInf
     found: dict[str, zipfile.ZipInfo] = {}
     total = 0
     for member in opened.infolist():
+        if not member.filename:
+            raise zipfile.BadZipFile("a file in it has no name")
         path = _safe_path(archive, member)
         if member.is_dir():
             continue
