@@ -62,7 +62,8 @@ def learnings(study: Study, subject: Subject, results: pd.DataFrame) -> list[Lea
             ends = 100 * rows[["auc", "auc_low", "auc_high"]].astype(float)
             states = [state_of(*run) for run in ends.itertuples(index=False)]
             stuck = [int(r) for r, state in zip(rows["repeat"], states, strict=True) if state == "not_learned"]
-            found.append(Learning(model, *ends.mean(), len(rows), tuple(stuck)))
+            auc, low, high = ends.mean().tolist()
+            found.append(Learning(model, auc, low, high, len(rows), tuple(stuck)))
     return found
 
 

@@ -21,7 +21,7 @@ def of_images(study: Study, sources: Mapping[str, Source]) -> Iterator[StudyWarn
         dataset = study.datasets[name]
         if dataset.source == PHANTOM:
             continue
-        classes, positives = classes_of(source.labels, dataset.positive, dataset.each_class, str(source.folder))
+        classes, positives = classes_of(list(source.labels), dataset.positive, dataset.each_class, str(source.folder))
         yield from positive_guessed(list(classes)[-positives:], chosen_by(list(source.labels), dataset.positive), name)
         if not any(image.patient for image in source.images):
             yield patients_unknown(name)
