@@ -33,6 +33,7 @@ from foveate.data.phantom import write_phantom
 from foveate.data.sources import read_dataset
 from foveate.reading import questions
 from foveate.runs import StudyFolder
+from foveate.training import acceleration
 from tests.plugin_files import without_plugins
 
 ROOT = Path(__file__).parents[1]
@@ -150,6 +151,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtu
         (tmp_path / "foveate-demo").symlink_to(request.getfixturevalue("demo"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FOVEATE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(acceleration, "default_threads", lambda: 1)  # several wait for each other where others work
     with without_plugins():
         yield tmp_path
 
