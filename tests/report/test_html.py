@@ -152,6 +152,8 @@ def test_heat_maps_are_a_table_with_words(whole: tuple[str, Page]) -> None:
     assert any(alt.endswith("no positive evidence") for alt in pictures)
     assert any("strongest in the" in alt for alt in pictures)
     assert "no positive evidence" in page.text
+    assert "built-in" not in page.text
+    assert re.search(r"\b0 to 0\.\d+", page.text)  # each map's lowest and highest value
     assert "says normal" in page.text
     assert "input of global average pooling (4 × 4 values)" in page.text
 

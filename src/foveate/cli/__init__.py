@@ -145,7 +145,7 @@ def evaluate(
         str | None,
         typer.Option(help="nested, or factorial where run j of all models shares split or order of batches."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="A new folder for the tables of --predictions.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A new folder for --predictions: tables, figures, a page.")] = None,
     plan: Annotated[
         float | None,
         typer.Option(metavar="POINTS", help="How many runs and cases would show this difference of AUC, in per cent?"),

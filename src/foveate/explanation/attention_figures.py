@@ -96,7 +96,7 @@ def _draw(axes: Axes, drawn: Drawn, row: int, column: Column) -> None:
         axes.set_xlabel(one.words, fontsize=7, color=INK, labelpad=2)
     elif drawn.channels is not None:
         gates, box = drawn.channels[row], axes.get_position()
-        numbers = 0.17 / axes.get_figure(root=True).get_size_inches()[0]  # room for those of the upright axis
+        numbers = 0.14 * box.width  # room for those of the upright axis
         axes.set_position((box.x0 + numbers, box.y0, box.width - numbers, box.height))
         axes.plot(gates, linewidth=0.6, color=COLOURS[1])
         last = max(len(gates) - 1, 1)

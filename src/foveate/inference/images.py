@@ -24,6 +24,7 @@ from foveate.errors import FoveateError, UsageError
 from foveate.inference.model import COLOUR, GREY, ModelFacts
 
 LONGEST = 1024  # pixels: the longest side of a picture that is kept to be drawn on
+_IN_NPZ = ".npz#"  # stands in the path of one picture of such a file
 _ENLARGED = 2.0  # times; beyond, an image holds too little for its model
 
 

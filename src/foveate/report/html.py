@@ -210,7 +210,7 @@ def _cell(column: panels.Column, model: str, of: str, side: int = THUMBNAIL) -> 
         "src": data_uri(cell.picture, column.contour, side),
         "probability": f"P({column.truth}) {100 * cell.probability:.1f} %",
         "wrong": f"says {cell.predicted}" if wrong else "",
-        "values": cell.values,
+        "span": cell.values,
         "alt": alt,
     }
 
