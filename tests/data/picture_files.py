@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -48,7 +48,7 @@ def chunk(name: bytes, data: bytes) -> bytes:
 def tiff(
     values: np.ndarray,
     photometric: int | None = None,
-    order: str = "<",
+    order: Literal["<", ">"] = "<",
     planar: int = 1,
     extra: tuple[int, ...] = (),
     **others: tuple[int, int],

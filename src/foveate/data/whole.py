@@ -24,13 +24,13 @@ _JPEG_IN_TIFF, _JPEG_TABLES, _COMPRESSION, _STRIPS, _BYTES, _TILES, _TILE_BYTES 
 
 def check_whole(image: Image.Image, path: Path) -> None:
     """Raise UnreadableImageError for a picture, opened but not decoded, whose file breaks off. Raises OSError, too."""
-    file = image.fp
+    file: IO[bytes] | None = getattr(image, "fp", None)
     if file is None:
         return
     if image.format in ("JPEG", "MPO"):
         start = getattr(image, "offset", 0) if image.format == "MPO" else 0
         whole = jpeg_ends(_read(file, start))
-    elif image.format == "TIFF" and image.tag_v2.get(_COMPRESSION) == _JPEG_IN_TIFF:
+    elif image.format == "TIFF" and _tags(image).get(_COMPRESSION) == _JPEG_IN_TIFF:
         whole = _strips_end(image, file)
     else:
         whole = True
@@ -67,9 +67,14 @@ def jpeg_ends(data: bytes) -> bool:
     return False
 
 
+def _tags(image: Image.Image) -> Any:
+    """Of a TIFF, by number; Pillow's own class is not public."""
+    return getattr(image, "tag_v2", {})
+
+
 def _strips_end(image: Image.Image, file: IO[bytes]) -> bool:
     """Whether each strip or tile of a TIFF of JPEG streams goes on to its end."""
-    tags: Any = image.tag_v2
+    tags = _tags(image)
     starts, lengths = (tags.get(name, ()) for name in ((_TILES, _TILE_BYTES) if _TILES in tags else (_STRIPS, _BYTES)))
     if _JPEG_TABLES in tags and not jpeg_ends(tags[_JPEG_TABLES]):
         return False
