@@ -41,7 +41,10 @@ def call(run: Path, *places: Path, **more: Any) -> int:
     return 0
 
 
-def test_a_folder_on_both_streams(small_study: SmallStudy, tmp_path: Path, capsys: Captured) -> None:
+def test_a_folder_on_both_streams(
+    small_study: SmallStudy, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")  # a terminal that holds the whole paths
     out = tmp_path / "o.csv"
     assert call(small_study.run, small_study.images / "sick", out=out, quiet=False) == 0
     said = capsys.readouterr()
