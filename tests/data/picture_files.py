@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -48,7 +48,7 @@ def chunk(name: bytes, data: bytes) -> bytes:
 def tiff(
     values: np.ndarray,
     photometric: int | None = None,
-    order: Literal["<", ">"] = "<",
+    order: str = "<",
     planar: int = 1,
     extra: tuple[int, ...] = (),
     **others: tuple[int, int],
@@ -61,7 +61,7 @@ def tiff(
     height, width = values.shape[:2]
     colour = photometric if photometric is not None else (2 if samples >= 3 else 1)
     stored = np.moveaxis(values, -1, 0) if planar == 2 else values
-    data = stored.astype(values.dtype.newbyteorder(order)).tobytes()
+    data = stored.astype(values.dtype.newbyteorder(">" if order == ">" else "<")).tobytes()
     data += b"\0" * (len(data) % 2)
     plane = len(data) // (samples if planar == 2 else 1)
     strips = range(8, 8 + len(data), plane)

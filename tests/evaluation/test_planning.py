@@ -185,13 +185,7 @@ def test_the_runs_needed_are_the_fewest_that_reach_the_power() -> None:
     needed = known.runs_needed(0.02, 200)
     assert needed is not None
     assert known.power(0.02, needed, 200) >= 0.8 > known.power(0.02, needed - 1, 200)
-<<<<<<< HEAD
-    fewer = known.runs_needed(0.02, 20_000)
-    assert fewer is not None
-    assert fewer < needed
-=======
     assert known.runs_needed(0.02, 20_000) < needed
->>>>>>> figures
 
 
 def test_runs_do_not_make_up_for_cases_that_all_models_share() -> None:
