@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
 
 HEIGHT, WIDTH = 18, 22
+ORDERS: tuple[Literal["<"], Literal[">"]] = ("<", ">")
 
 
 def noise(channels: int = 0, top: int = 255, dtype: str = "uint8") -> np.ndarray:
@@ -48,7 +49,7 @@ def chunk(name: bytes, data: bytes) -> bytes:
 def tiff(
     values: np.ndarray,
     photometric: int | None = None,
-    order: str = "<",
+    order: Literal["<", ">"] = "<",
     planar: int = 1,
     extra: tuple[int, ...] = (),
     **others: tuple[int, int],
@@ -118,7 +119,7 @@ def pictures() -> dict[str, list[bytes]]:
             encoded(grey, "TIFF", compression="tiff_adobe_deflate"),
             encoded(grey, "TIFF", "1", compression="group4"), encoded(grey, "TIFF", "P"), encoded(clear, "TIFF"),
             encoded(grey, "TIFF", save_all=True, append_images=[Image.fromarray(grey)]),
-            *(tiff(noise(0, 100, kind), order=order) for kind in kinds for order in "<>"),
+            *(tiff(noise(0, 100, kind), order=order) for kind in kinds for order in ORDERS),
             tiff(deep[0], 0, ">"), tiff(deep[3]), tiff(deep[3], planar=2), tiff(deep[2], extra=(2,)),
             tiff(deep[4], extra=(1,)), tiff(colour, planar=2), tiff(grey, t274=(3, 6)), tiff(noise(5, 99, "uint16"), 1),
         ],

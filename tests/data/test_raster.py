@@ -7,7 +7,7 @@ import errno
 import io
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -101,7 +101,7 @@ def test_a_transparent_value_of_16_bits_is_black(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
-def test_where_zero_is_white(tmp_path: Path, dtype: str, order: str) -> None:
+def test_where_zero_is_white(tmp_path: Path, dtype: str, order: Literal["<", ">"]) -> None:
     top = 255 if dtype == "uint8" else 4095
     values = noise(0, top, dtype)
     image = decode(put(tmp_path / "a.tif", tiff(values, 0, order)))
@@ -117,7 +117,7 @@ def test_fractions_that_overshoot(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "float32", "float64"])
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_numbers_with_a_sign(tmp_path: Path, dtype: str, order: str) -> None:
+def test_numbers_with_a_sign(tmp_path: Path, dtype: str, order: Literal["<", ">"]) -> None:
     values = (noise(0, 200).astype(int) - 100).astype(dtype)
     image = decode(put(tmp_path / "a.tif", tiff(values, order=order)))
     assert image.scaling == OF_IMAGE

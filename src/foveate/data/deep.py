@@ -112,8 +112,7 @@ def _pnm(image: Image.Image, path: Path, maxval: int) -> Read:
     if text and colour:
         raise UnreadableImageError("is PPM as text with more than 8 bits a colour: store it as binary PPM or as PNG")
     if text:
-        full = np.asarray(image) / _FULL * maxval  # Pillow has scaled them to 0..65535
-        values: NDArray[Any] = np.rint(full).astype(np.uint16)
+        values = np.rint(np.asarray(image) / _FULL * maxval).astype(np.uint16)  # Pillow has scaled them to 0..65535
     elif colour:
         with Image.open(path) as again:
             low = _through(again, "RGB;16L", "raw").astype(np.uint16)

@@ -153,7 +153,9 @@ def _reason(error: Exception) -> str:
 
 def _shape(image: Any) -> tuple[int, int, int]:
     """(X, Y, Z) as in the file, a single slice being one deep. Raises UnreadableImageError for what is no volume."""
-    shape = (*image.shape, 1, 1)[: max(3, len(image.shape))]
+    shape = (*map(int, image.shape), 1, 1)[: max(3, len(image.shape))]
+    if min(shape) < 1:
+        raise UnreadableImageError("is damaged or cut off")
     volumes = math.prod(shape[3:])
     if volumes > 1:
         raise UnreadableImageError(f"is {len(shape)}-D: {volumes} volumes, one a file is needed")
@@ -180,7 +182,7 @@ def _turned(path: Path, nibabel: Any, image: Any) -> Volume:
 def _values(path: Path, image: Any) -> NDArray[np.float32]:
     """The numbers of an image, scaled as its header says; of what is compressed, the checksum as well is compared."""
     compressed = path.suffix.lower() == ".gz"
-    stored = math.prod(image.shape) * image.header.get_data_dtype().itemsize
+    stored = math.prod(map(int, image.shape)) * image.header.get_data_dtype().itemsize
     if stored > path.stat().st_size * (_DEFLATE if compressed else 1):  # no memory for what cannot be there
         raise EOFError
     if not compressed:

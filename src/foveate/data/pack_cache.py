@@ -35,7 +35,8 @@ from foveate.errors import FoveateError
 Advance = Callable[[int], None]
 PIXELS, MASKS, ENTRIES = "pixels.npy", "masks.npy", "images.jsonl"
 _VERSION = 4  # of what decoding does: another one, other packs
-_LIBRARIES = ("pillow", "numpy", "pydicom", "pylibjpeg-openjpeg", "pyjpegls", "nibabel")  # whose versions may, too
+# Whose versions may change a pixel, too
+_LIBRARIES = ("pillow", "numpy", "pydicom", "pylibjpeg-openjpeg", "pyjpegls", "nibabel", "tifffile")
 _UNFINISHED = ".new"
 _KEPT = 30 * 24 * 3600  # seconds; a pack that no study on this disk has, and none asked for that long, is removed
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from foveate.data.pixels import UnreadableImageError
 
 CUT_OFF = "is damaged (cut off, or overwritten before its end)"
 _END, _SCAN, _RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
-_RESTARTS = range(0xD0, 0xD8)
+_RESTART = 0xD0  # to 0xD7
 # What may stand between scans (ITU-T T.81, B.2): tables, the number of lines, comments, applications' own.
 _BETWEEN = {0xC4, 0xCC, _SCAN, 0xDB, 0xDC, _RESTART_INTERVAL, 0xFE, *range(0xE0, 0xF0)}
 _JPEG_IN_TIFF, _JPEG_TABLES, _COMPRESSION, _STRIPS, _BYTES, _TILES, _TILE_BYTES = 7, 347, 259, 273, 279, 324, 325
@@ -24,14 +25,14 @@ _JPEG_IN_TIFF, _JPEG_TABLES, _COMPRESSION, _STRIPS, _BYTES, _TILES, _TILE_BYTES 
 
 def check_whole(image: Image.Image, path: Path) -> None:
     """Raise UnreadableImageError for a picture, opened but not decoded, whose file breaks off. Raises OSError, too."""
-    file: IO[bytes] | None = getattr(image, "fp", None)
+    file = image.fp if isinstance(image, ImageFile.ImageFile) else None
     if file is None:
         return
     if image.format in ("JPEG", "MPO"):
         start = getattr(image, "offset", 0) if image.format == "MPO" else 0
         whole = jpeg_ends(_read(file, start))
-    elif image.format == "TIFF" and _tags(image).get(_COMPRESSION) == _JPEG_IN_TIFF:
-        whole = _strips_end(image, file)
+    elif isinstance(image, TiffImageFile) and image.tag_v2.get(_COMPRESSION) == _JPEG_IN_TIFF:
+        whole = _strips_end(image.tag_v2, file)
     else:
         whole = True
     if image.format == "PNG":
@@ -51,9 +52,11 @@ def jpeg_ends(data: bytes) -> bool:
     values = np.frombuffer(data, np.uint8)
     places = np.flatnonzero(values[:-1] == 0xFF)
     codes = values[places + 1]
-    passed_over = [0x00, 0xFF, *(_RESTARTS if _RESTART_INTERVAL in codes else ())]
-    markers = ~np.isin(codes, passed_over)
+    markers = (codes != 0x00) & (codes != 0xFF)
     places, codes = places[markers], codes[markers]
+    if (codes == _RESTART_INTERVAL).any():
+        others = (codes & 0xF8) != _RESTART
+        places, codes = places[others], codes[others]
     number, in_scans = 1, False  # the first marker is the start of the image
     while number < len(places):
         place, code = int(places[number]), int(codes[number])
@@ -67,14 +70,8 @@ def jpeg_ends(data: bytes) -> bool:
     return False
 
 
-def _tags(image: Image.Image) -> Any:
-    """Of a TIFF, by number; Pillow's own class is not public."""
-    return getattr(image, "tag_v2", {})
-
-
-def _strips_end(image: Image.Image, file: IO[bytes]) -> bool:
+def _strips_end(tags: Any, file: IO[bytes]) -> bool:
     """Whether each strip or tile of a TIFF of JPEG streams goes on to its end."""
-    tags = _tags(image)
     starts, lengths = (tags.get(name, ()) for name in ((_TILES, _TILE_BYTES) if _TILES in tags else (_STRIPS, _BYTES)))
     if _JPEG_TABLES in tags and not jpeg_ends(tags[_JPEG_TABLES]):
         return False
