@@ -31,6 +31,8 @@ from foveate.config import parse_study, read_study
 from foveate.config.dataset import Dataset
 from foveate.data.phantom import write_phantom
 from foveate.data.sources import read_dataset
+from foveate.execution.preparing import prepare_data
+from foveate.execution.progress import Silent
 from foveate.reading import questions
 from foveate.runs import StudyFolder
 from foveate.training import acceleration
@@ -124,9 +126,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = read_study("demo")
     data["datasets"]["phantom"] |= {"phantom_images": 40, "phantom_size": 32}
     data |= {"repeats": 1, "models": ["resnet18", "resnet18+cbam"], "threads": 1, "images": {"pixels": 40}}
-    folder, progress = StudyFolder(place), pipeline.Silent()
+    folder, progress = StudyFolder(place), Silent()
     folder.create(parse_study({**data, "recipe": {"epochs": 1, "curve_points": 0}, "precision": "float32"}))
-    pipeline.prepare_data(folder, progress)
+    prepare_data(folder, progress)
     pipeline.train(folder, torch.device("cpu"), progress)
     pipeline.evaluate(folder, torch.device("cpu"), progress)
     return place

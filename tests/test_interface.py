@@ -17,6 +17,7 @@ from foveate import console, interface, pipeline
 from foveate.config import Study, load_study
 from foveate.errors import Interrupted, UsageError
 from foveate.execution.local import stop_on_signal
+from foveate.execution.progress import Silent
 from foveate.overrides import Overrides, find
 from tests.conftest import MakeImages
 
@@ -97,7 +98,7 @@ def test_names_mean_what_they_mean_on_the_command_line(make_images: MakeImages, 
 
 
 def test_progress_of_ones_own_or_lines_or_nothing(asked: Asked, capsys: pytest.CaptureFixture[str]) -> None:
-    own = pipeline.Silent()
+    own = Silent()
     foveate.run("demo", progress=own)
     assert asked.progress is own
     assert own.notes == ["a sentence"]

@@ -13,7 +13,7 @@ from foveate.errors import Interrupted, UsageError
 from foveate.overrides import Overrides, find
 
 if TYPE_CHECKING:
-    from foveate.pipeline import Progress
+    from foveate.execution.progress import Progress
 
 _LISTS = ("models", "policy")  # one option holds several, with commas between
 _BY_DATASET = ("data", "masks", "regions", "positive")  # a value for each data set

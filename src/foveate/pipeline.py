@@ -7,59 +7,29 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
 import foveate
 from foveate import plugins, runs
 from foveate.config import Study
-from foveate.config.dataset import PHANTOM
-from foveate.data import freshness
-from foveate.data.prepare import Sources, has_source, is_prepared, lies_here, prepare, try_split
-from foveate.data.run_audit import needs_audit, write_audit
-from foveate.data.sources import Tally, read_dataset, said, tally
-from foveate.data.split import TRAIN
+from foveate.data.prepare import is_prepared
 from foveate.errors import FoveateError, UsageError
 from foveate.evaluation.scores import TUNING
 from foveate.evaluation.study import TABLES, evaluate_study
 from foveate.execution import last_batch, local, worker
+from foveate.execution.checking import check
 from foveate.execution.duration import duration
-from foveate.execution.plan import decoded, passes_seconds, work
+from foveate.execution.plan import passes_seconds, work
+from foveate.execution.preparing import prepare_data
+from foveate.execution.progress import Progress, Silent
 from foveate.execution.wish import Shown, Wish
-from foveate.explanation.localisation import REGIONS, adopt, form_said, read_regions
-from foveate.models import model_of
-from foveate.models.weight_files import read_weights
-from foveate.runs import Run, StudyFolder, Subject
+from foveate.runs import Run, StudyFolder
 from foveate.training import acceleration
 
 # What `explain` writes, each with -<variant> behind it for further methods
 EXPLAINED = ("localisation", "repeatability", "faithfulness", "sanity")
-
-
-class Progress(Protocol):
-    """What the stages tell the person who waits."""
-
-    def start(self, total: float, done: float) -> None: ...
-    def advance(self, images: float) -> None: ...
-    def announce(self, what: str) -> None: ...
-    def note(self, sentence: str) -> None: ...
-
-
-@dataclass
-class Silent:
-    """Progress for programs: keeps the sentences."""
-
-    notes: list[str] = field(default_factory=list)
-
-    def start(self, total: float, done: float) -> None: ...
-    def advance(self, images: float) -> None: ...
-    def announce(self, what: str) -> None: ...
-
-    def note(self, sentence: str) -> None:
-        self.notes.append(sentence)
 
 
 def run(study: Study, out: str | Path | None = None, device: str = "auto", progress: Progress | None = None) -> Path:
@@ -112,51 +82,6 @@ def run_stage(name: str, folder: StudyFolder, device: str, progress: Progress) -
     return None
 
 
-def check(study: Study, folder: StudyFolder | None = None) -> str:
-    """Find what is wrong with a study before anything is written. Raises FoveateError or UsageError.
-
-    Files are looked for where they are still needed: not those that the study in `folder` has read. Returns what may
-    be wrong once duplicates are found, or "".
-    """
-    if not runs.subjects(study):
-        example = " ".join(f"--data {name}=DIR" for name in study.datasets)
-        raise UsageError(f"no images are given: name the folders of one or more data sets with {example}")
-    for name, spec in study.models.items():
-        try:
-            model_of(spec, study.images.pixels, study.images.channels)
-        except UsageError as error:
-            raise UsageError(f"model {name}: {error}") from error
-        if spec.weights and not _begun(study, name, folder):
-            read_weights(spec.weights)
-    sizes: last_batch.Sizes = {}
-    for name, dataset in study.datasets.items():
-        own = [subject for subject in runs.subjects(study) if subject.dataset == name]
-        if dataset.source != PHANTOM:
-            sizes |= _try_splits(study, [one for one in own if not (folder and is_prepared(folder, one))])
-        if dataset.regions and not (folder and all((folder.data(one) / REGIONS).is_file() for one in own)):
-            read_regions(Path(dataset.regions))
-    problem = last_batch.problem(study, sizes)
-    if problem and "clean" not in study.policies and not study.skip_unreadable:  # which may train on fewer images
-        raise FoveateError(f"{problem}.")
-    return problem
-
-
-def _try_splits(study: Study, unread: list[Subject]) -> last_batch.Sizes:
-    """The training images of each split of subjects of one data set, whose images are not read yet."""
-    if not unread:
-        return {}
-    dataset = study.datasets[unread[0].dataset]
-    source = read_dataset(dataset)
-    tried = {subject.name: try_split(study, subject, source) for subject in unread}
-    return {name: {parts.count(TRAIN) for parts in files.values()} for name, files in tried.items()}
-
-
-def _begun(study: Study, model: str, folder: StudyFolder | None) -> bool:
-    """Whether every run of a model is: its weights are trained or stand in its checkpoint."""
-    own = [run for run in runs.grid(study) if run.model == model]
-    return folder is not None and all(worker.is_begun(folder, run) for run in own)
-
-
 def resolve(study: Study, device: torch.device) -> Study:
     """Decide what the study leaves to the machine, once and for all of its runs."""
     return study.model_copy(
@@ -165,64 +90,6 @@ def resolve(study: Study, device: torch.device) -> Study:
             "threads": study.threads or acceleration.default_threads(),
         }
     )
-
-
-def prepare_data(folder: StudyFolder, progress: Progress) -> None:
-    """The data stage of every data set; those that were read before are compared with their source, if it is here."""
-    subjects, sources = runs.subjects(folder.study), Sources(folder)
-    _compare(folder, sources, progress)
-    pending = [(subject, sources.of(subject)) for subject in subjects if not is_prepared(folder, subject)]
-    for name, dataset in folder.study.datasets.items():
-        if not dataset.source:
-            progress.note(f"{name}: left out, no folder given (--data {name}=DIR)")
-    whole = work(folder, {subject: len(source.images) for subject, source in pending})
-    progress.start(whole.total, whole.done)
-    for subject, source in pending:
-        progress.announce(f"reading {subject.name}")
-        progress.note(f"{subject.name}: {said(tally(source), source)}")
-        prepare(folder, subject, source, lambda count: progress.advance(decoded(count)))
-        facts = runs.read_json(folder.data(subject) / "audit.json")
-        if facts["files"]["refused"]:
-            progress.note(f"{subject.name}: {said(Tally(**facts['files']))}")
-    for subject in subjects:
-        regions = folder.study.datasets[subject.dataset].regions
-        if regions and not (folder.data(subject) / REGIONS).is_file():
-            audited = folder.data(subject) / "audit.json"
-            marked = adopt(folder, subject, Path(regions))
-            if form := form_said(Path(regions)):
-                progress.note(f"{subject.name}: {form}")
-            runs.write_json(audited, runs.read_json(audited) | {"regions": marked})
-    for name in dict.fromkeys(subject.dataset for subject in subjects):
-        unaudited = [own for own in subjects if own.dataset == name and needs_audit(folder, own)]
-        if unaudited:
-            progress.announce(f"auditing {name}")
-            write_audit(folder, unaudited, sources.of(unaudited[0]))
-
-
-def _compare(folder: StudyFolder, sources: Sources, progress: Progress) -> None:
-    """Refuse a source that has changed since it was read; say in one note which could not be compared."""
-    away: list[str] = []
-    for subject in runs.subjects(folder.study):
-        if is_prepared(folder, subject) and folder.study.datasets[subject.dataset].source != PHANTOM:
-            away += _not_compared(folder, subject, sources)
-    if away:
-        listed = "; ".join(dict.fromkeys(away))
-        progress.note(f"not compared with what the study has read, which it goes on with: {listed}")
-
-
-def _not_compared(folder: StudyFolder, subject: Subject, sources: Sources) -> list[str]:
-    dataset = folder.study.datasets[subject.dataset]
-    if not has_source(folder, subject):
-        return [f"{dataset.source} is not there"]
-    try:
-        source = sources.of(subject)
-    except FoveateError:
-        beside = [Path(own) for own in (dataset.masks, dataset.table, dataset.label_table) if own]
-        if lacking := [f"{path} is not there" for path in beside if not lies_here(path)]:
-            return lacking
-        raise
-    failed = freshness.refuse_changed(folder.data(subject), source)
-    return [f"of {source.folder} {failed}"] if failed else []
 
 
 def warn(folder: StudyFolder, progress: Progress) -> None:

@@ -11,8 +11,9 @@ import pytest
 from foveate import runs
 from foveate.commands.explain import explain
 from foveate.config import dump_study, parse_study
+from foveate.execution.progress import Silent
 from foveate.execution.wish import Shown, Wish
-from foveate.pipeline import Silent, report
+from foveate.pipeline import report
 from foveate.runs import StudyFolder
 from tests.explanation.trained import give_weights, narrow
 from tests.report import synthetic

@@ -179,7 +179,7 @@ def models(
     plugin: Plugins = None,
 ) -> None:
     """List the models: parameters, FLOPs, activation memory, initial gain, step time relative to the first."""
-    from foveate.commands import study as commands
+    from foveate.commands import models as commands
 
     commands.models(names, pixels, time, device, plugin or ())
 
@@ -191,7 +191,7 @@ def export(
     out: Annotated[Path | None, typer.Option(help="The file [default: RUN/model.onnx].")] = None,
 ) -> None:
     """Write a trained model as one file for other programs, checked at sizes it was not traced at."""
-    from foveate.commands import study as commands
+    from foveate.commands import models as commands
 
     commands.export(run_folder, to, out)
 

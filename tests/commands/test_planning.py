@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from foveate.commands import study as commands
+from foveate.commands import planning
 from foveate.config import Study, parse_study
 from foveate.errors import UsageError
-from foveate.execution import plan as planning
+from foveate.execution import plan as plans
 from foveate.execution import speed
 from foveate.execution.plan import Plan
 from foveate.execution.speed import Speed
@@ -25,14 +25,14 @@ def study() -> Study:
 
 def planned(monkeypatch: pytest.MonkeyPatch, hours: float) -> None:
     monkeypatch.setattr(speed, "measure", lambda *_: Speed({"resnet18": 1, "resnet18+se": 1}))
-    monkeypatch.setattr(planning, "make_plan", lambda *_: Plan(6, 480_600, hours * 3600))
+    monkeypatch.setattr(plans, "make_plan", lambda *_: Plan(6, 480_600, hours * 3600))
 
 
 def test_a_long_plan_on_a_cpu_is_told_with_what_would_fit(
     study: Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     planned(monkeypatch, hours=5)
-    commands._warn_if_long(study, "cpu")
+    planning.warn_if_long(study, "cpu")
     text = capsys.readouterr().err
     assert "study s: p (1,000 images)" in text
     assert "6 runs = 2 models x 3 repeats x 1 data sets" in text
@@ -43,7 +43,7 @@ def test_a_long_plan_on_a_cpu_is_told_with_what_would_fit(
 
 def test_a_short_one_is_not(study: Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     planned(monkeypatch, hours=0.9)
-    commands._warn_if_long(study, "cpu")
+    planning.warn_if_long(study, "cpu")
     assert capsys.readouterr().err == ""
 
 
@@ -51,14 +51,14 @@ def test_nothing_that_fits_is_said_too(
     study: Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     planned(monkeypatch, hours=10_000)
-    commands._warn_if_long(study, "cpu")
+    planning.warn_if_long(study, "cpu")
     assert "no number of pixels and epochs brings this to an hour" in capsys.readouterr().err
 
 
 def within(
     study: Study, folder: Path, limit: str, pixels: int | None = None, epochs: int | None = None
 ) -> tuple[Study, Plan | None]:
-    return commands._within(study, Overrides(pixels=pixels, epochs=epochs), StudyFolder(folder), "cpu", limit)
+    return planning.within(study, Overrides(pixels=pixels, epochs=epochs), StudyFolder(folder), "cpu", limit)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_time_limit_takes_the_pixels_and_epochs_that_fit(study: Study, tmp_pat
     assert own.images.pixels < 224
     assert plan is not None
     assert plan.seconds < 1300
-    assert "--time-limit 20m: " in commands._chosen(own, plan, "20m")
+    assert "--time-limit 20m: " in planning.chosen(own, plan, "20m")
 
 
 @pytest.mark.usefixtures("fast")
@@ -100,14 +100,14 @@ def test_a_time_limit_goes_on_with_what_was_chosen(
     StudyFolder(tmp_path).create(there)
     own, plan = within(study, tmp_path, "1h")
     assert (own.images.pixels, own.epochs("p"), plan) == (100, 17, None)
-    assert commands._chosen(own, plan, "1h") == "--time-limit 1h: 100 pixels and 17 epochs, as in the study's folder"
+    assert planning.chosen(own, plan, "1h") == "--time-limit 1h: 100 pixels and 17 epochs, as in the study's folder"
     assert own == there
 
 
 def test_a_busy_machine_is_said_to_be_one(study: Study) -> None:
     plan = Plan(6, 480_600, 3600, Speed({}, busy=3.25, unmeasured=2))
-    text = commands._plan_text(study, plan, "cpu")
+    text = planning.plan_text(study, plan, "cpu")
     assert "with nothing else to do" in text
     assert "while they are, about 3.2 times as long" in text
     assert "2 models were not timed" in text
-    assert "times as long" not in commands._plan_text(study, Plan(6, 480_600, 3600, Speed({}, busy=1.2)), "cpu")
+    assert "times as long" not in planning.plan_text(study, Plan(6, 480_600, 3600, Speed({}, busy=1.2)), "cpu")

@@ -14,8 +14,10 @@ from foveate import pipeline, runs
 from foveate.config import Study, parse_study
 from foveate.errors import FoveateError, UsageError
 from foveate.execution import worker
+from foveate.execution.checking import check
+from foveate.execution.preparing import prepare_data
+from foveate.execution.progress import Silent
 from foveate.models import create_model
-from foveate.pipeline import Silent
 from foveate.runs import StudyFolder
 from tests.conftest import MakeImages
 
@@ -30,15 +32,15 @@ def study_of(sources: dict[str, Path], **more: Any) -> Study:
 def prepared(out: Path, study: Study) -> StudyFolder:
     folder = StudyFolder(out)
     folder.create(study)
-    pipeline.prepare_data(folder, Silent())
+    prepare_data(folder, Silent())
     return folder
 
 
 def go_on(folder: StudyFolder) -> list[str]:
     """The notes of a study that goes on until it would train."""
     said = Silent()
-    pipeline.check(folder.study, folder)
-    pipeline.prepare_data(folder, said)
+    check(folder.study, folder)
+    prepare_data(folder, said)
     return said.notes
 
 
@@ -63,7 +65,7 @@ def test_a_study_whose_pixels_are_packed_goes_on_without_its_source(
     monkeypatch.undo()
     shutil.rmtree(images, ignore_errors=True)
     with pytest.raises(FoveateError, match=f"{images} does not exist"):
-        pipeline.check(folder.study, StudyFolder(tmp_path / "other"))
+        check(folder.study, StudyFolder(tmp_path / "other"))
 
 
 def test_a_source_that_is_still_needed_is_named(make_images: MakeImages, tmp_path: Path) -> None:
@@ -75,10 +77,10 @@ def test_a_source_that_is_still_needed_is_named(make_images: MakeImages, tmp_pat
     other = prepared(tmp_path / "alone", alone)
     shutil.copytree(other.path / "data", folder.path / "data")
     shutil.rmtree(here)
-    pipeline.check(study, folder)
+    check(study, folder)
     shutil.rmtree(away)
     with pytest.raises(FoveateError, match=f"{away} does not exist"):
-        pipeline.check(study, folder)
+        check(study, folder)
 
 
 def test_a_changed_source_is_refused_as_ever(make_images: MakeImages, tmp_path: Path) -> None:
@@ -96,11 +98,11 @@ def test_weights_are_needed_until_their_runs_are_begun(make_images: MakeImages, 
     folder = prepared(tmp_path / "out", study)
     file.unlink()
     with pytest.raises(UsageError, match="start.safetensors"):
-        pipeline.check(study, folder)
+        check(study, folder)
     (run,) = runs.grid(study)
     folder.run(run).mkdir(parents=True)
     (folder.run(run) / "checkpoint.pt").write_bytes(b"")
-    pipeline.check(study, folder)
+    check(study, folder)
     worker.new_model(folder, run)
 
 
@@ -132,13 +134,13 @@ def test_a_last_batch_of_one_is_refused_once_it_is_certain(make_images: MakeImag
     models = ["resnet18", "resnet18+bam"]
     told = "65 training images of mri leave one for the last batch of 64, and resnet18.bam cannot train"
     with pytest.raises(FoveateError, match=told):
-        pipeline.check(study_of({"mri": images}, models=models, policies=["paper"]))
+        check(study_of({"mri": images}, models=models, policies=["paper"]))
     study = study_of({"mri": images}, models=models)
-    assert "such as 63" in pipeline.check(study)  # no certainty: duplicates may be left out
+    assert "such as 63" in check(study)  # no certainty: duplicates may be left out
     folder = prepared(tmp_path / "out", study)
     with pytest.raises(FoveateError, match=f"{told}.*out/study.yaml"):
         pipeline.train(folder, torch.device("cpu"), Silent())
     assert not list(folder.path.rglob("run.json"))
     shutil.copy(images / "a/0.png", images / "a/twin.png")
     shutil.copy(images / "a/1.png", images / "a/other.png")
-    assert pipeline.check(study) == ""
+    assert check(study) == ""
