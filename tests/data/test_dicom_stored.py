@@ -17,7 +17,7 @@ from foveate.data.dicom import decode_dicom
 from foveate.data.dicom_file import opened
 from foveate.data.dicom_stored import stored_values
 from foveate.data.pixels import SMALLEST, UnreadableImageError
-from tests.data.dicom_files import in_window, ramp, shipped, write
+from tests.data.dicom_files import in_window, item, ramp, shipped, write
 
 SHIPPED = Path(pydicom.__file__).parent / "data"
 FILES = sorted(path for path in SHIPPED.rglob("*") if path.is_file() and path.suffix in (".dcm", ""))
@@ -138,6 +138,35 @@ def test_high_bit_says_nothing_of_a_codestream(tmp_path: Path) -> None:
     facts.BitsStored, facts.HighBit = 14, 15
     facts.save_as(tmp_path / "a.dcm")
     assert np.array_equal(stored(tmp_path / "a.dcm"), right)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"])
+def test_words_of_every_length(tmp_path: Path, dtype: str) -> None:
+    low = -50 if dtype.startswith("i") else 0
+    values = (low + np.arange(400) % 150).astype(dtype).reshape(20, 20)
+    path = write(tmp_path / "a.dcm", values, WindowCenter=50, WindowWidth=101)
+    assert np.array_equal(decode_dicom(path).pixels, in_window(values.astype(float), 50, 101))
+
+
+def test_words_that_share_bytes_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.dcm", ramp("uint16"), BitsAllocated=12, BitsStored=12, HighBit=11)
+    with pytest.raises(UnreadableImageError, match="^holds its pixels in words that cannot be read"):
+        decode_dicom(path)
+
+
+@pytest.mark.parametrize(
+    "ignored",
+    [
+        {"RedPaletteColorLookupTableData": b"\0\1" * 4, "PaletteColorLookupTableUID": "1.2.840.10008.1.5.1"},
+        {"ICCProfile": b"\0" * 128, "PresentationLUTShape": "INVERSE", "SmallestImagePixelValue": 7},
+        {"RealWorldValueMappingSequence": [item(RealWorldValueSlope=2.0, RealWorldValueIntercept=1.0)]},
+        {"MaskSubtractionSequence": [item(MaskOperation="AVG_SUB")], "PixelAspectRatio": [2, 1]},
+    ],
+)
+def test_what_is_ignored_changes_no_pixel(tmp_path: Path, ignored: dict[str, Any]) -> None:
+    plain = write(tmp_path / "a.dcm", ramp(), WindowCenter=200, WindowWidth=300)
+    other = write(tmp_path / "b.dcm", ramp(), WindowCenter=200, WindowWidth=300, **ignored)
+    assert np.array_equal(decode_dicom(other).pixels, decode_dicom(plain).pixels)
 
 
 # Fewer or more pixels than the header says, and what contradicts itself
