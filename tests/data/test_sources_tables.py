@@ -124,7 +124,7 @@ def test_labels_in_a_second_table(images: Path, tmp_path: Path) -> None:
     more = {"label_table": str(tmp_path / "truth.csv"), "label_columns": {"path": "image", "label": "dx"}}
     source = read(images, "path,patient\npart_1/ISIC_1.jpg,P1\nISIC_2,P2\nISIC_3,P3\n", **more)
     assert [image.label for image in source.images] == ["a", "b", "a"]
-    assert source.warnings == ["truth.csv has labels of 1 images that table.csv does not name"]
+    assert source.warnings == ["the table of labels has those of 1 images that the table of images does not name"]
     (tmp_path / "truth.csv").write_text("image,dx\nISIC_1,a\n")
     with pytest.raises(
         FoveateError, match=r"truth\.csv has no label of 2 images that table\.csv names: ISIC_2, ISIC_3"

@@ -126,11 +126,12 @@ def _place_unlisted(
     for key, split in splits.items():
         if key in patients:
             parts[patients[key]].add(split)
-    for key, path in path_of.items():
-        if splits and key not in splits:
-            own = parts.get(patients.get(key, ""), set())
-            if len(own) == 1:
-                splits[key] = next(iter(own))
-                warnings.append(f"{path} is in no official list; it goes to {splits[key]}, as the rest of its patient")
-            else:
-                warnings.append(f"{path} is in no official list: it has no split")
+    unlisted = [key for key in path_of if splits and key not in splits]
+    for key in unlisted:
+        own = parts.get(patients.get(key, ""), set())
+        if len(own) == 1:
+            splits[key] = next(iter(own))
+    placed = sum(key in splits for key in unlisted)
+    for count, what in ((placed, "go where the rest of their patient is"), (len(unlisted) - placed, "have no split")):
+        if count:
+            warnings.append(f"images in no official list: {count}, which {what}")

@@ -189,5 +189,5 @@ def _joined(
             f"{labels.file} has no label of {len(absent)} images that {table.file.name} names: {first_three(absent)}."
         )
     spare = len(row_of.keys() - set(keys))
-    said = f"{labels.file.name} has labels of {spare} images that {table.file.name} does not name"
+    said = f"the table of labels has those of {spare} images that the table of images does not name"
     return (lambda row: label_of(row_of[keys[row]])), [said] if spare else []
