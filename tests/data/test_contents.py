@@ -132,7 +132,7 @@ def test_what_was_read_before_a_disk_failed_is_kept(
     fails = False
     opened.clear()
     assert packed(source, SETTINGS).rows == [*range(10)]
-    assert opened == [image.path for image in source.images[4:]]
+    assert sorted(opened) == [image.path for image in source.images[4:]]
 
 
 def test_a_mask_that_cannot_be_reached_is_named_as_one(
@@ -187,7 +187,7 @@ def test_a_patient_does_not_depend_on_a_disk(tmp_path: Path, monkeypatch: pytest
         raise UnreachableImageError(OSError(errno.EIO, "Input/output error"))
 
     monkeypatch.setattr("foveate.data.dicom.frames", away)
-    with pytest.raises(FoveateError, match=r"a.dcm cannot be read \(Input/output error\): disk, network or memory"):
+    with pytest.raises(FoveateError, match=r"a.dcm cannot be read \(Input/output error\): it says whose images"):
         expanded(Source(tmp_path, [SourceImage("a.dcm", "x")]))
 
 

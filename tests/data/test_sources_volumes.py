@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -15,8 +16,10 @@ pydicom = pytest.importorskip("pydicom")
 from pydicom.data import get_testdata_file  # noqa: E402
 
 from foveate import runs  # noqa: E402
+from foveate.data.audit_words import headlines  # noqa: E402
+from foveate.data.examine import audit_folder  # noqa: E402
 from foveate.data.sources import open_image, read_source  # noqa: E402
-from foveate.data.sources.volumes import remedy  # noqa: E402
+from foveate.data.sources.volumes import burned_in_said, remedy  # noqa: E402
 from foveate.errors import FoveateError  # noqa: E402
 from tests.data.test_prepare import prepared, study_of  # noqa: E402
 
@@ -47,8 +50,9 @@ def test_patients_are_numbered_and_kept_together(folder: Path, tmp_path: Path) -
     of = {image.path: image.patient for image in source.images}
     assert of["sick/01.dcm"] == of["sick/03.dcm"] == of["well/00.dcm"] == of["well/02.dcm"]
     assert set(of.values()) == {f"dicom-0000{number}" for number in range(1, 7)}
-    assert len(source.warnings) == 1 + any("several labels" in line for line in source.warnings)
-    assert "1 DICOM file says that texts are burned into the pixels (the first is sick/03.dcm)" in source.warnings[-1]
+    assert source.burned_in == 1
+    assert burned_in_said(1) in [line.text for line in headlines(audit_folder(source))]
+    assert source.warnings == [line for line in source.warnings if "several labels" in line]
     study = prepared(tmp_path / "out", study_of(folder))
     place = study.data(runs.subjects(study.study)[0])
     written = b"".join(file.read_bytes() for file in (tmp_path / "out").rglob("*") if file.is_file())
@@ -136,18 +140,18 @@ def test_names_with_the_sign_of_a_frame(folder: Path) -> None:
 
 def test_a_passing_failure_stops_the_listing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its patient would stay unknown, and the picture might stand on the other side of the split."""
-    opened = Path.open
+    opened, failure = Path.open, errno.EIO
 
     def failing(path: Path, *args: object, **kwargs: object) -> object:
         if path.name == "05.dcm":
-            raise OSError(errno.EIO, "Input/output error")
+            raise OSError(failure, os.strerror(failure))
         return opened(path, *args, **kwargs)  # type: ignore[call-overload]
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "open", failing)
         with pytest.raises(FoveateError, match=r"05.dcm cannot be read \(Input/output error\): it says whose images"):
             read_source(folder)
-        patched.setattr("os.access", lambda *args: False)  # and what nobody may read stays in the list
+        failure = errno.EACCES  # and what nobody may read stays in the list
         assert "sick/05.dcm" in {image.path for image in read_source(folder).images}
     of = {image.path: image.patient for image in read_source(folder).images}
     assert of["sick/05.dcm"] == of["well/04.dcm"]

@@ -105,8 +105,7 @@ def test_each_map_by_its_own_maximum_or_one_for_all_models(folder: StudyFolder) 
                 expected = overlay(column.image, heat * (1.0 if scale == "image" else 2.0**-number))
                 assert np.array_equal(column.cells[model].picture, expected)
                 assert (
-                    column.cells[model].values
-                    == ["0.5 to 1", "0.25 to 0.5", "0.125 to 0.25", "0.0625 to 0.125"][number]
+                    column.cells[model].values == ["0.5 to 1", "0.25 to 0.5", "0.125 to 0.25", "0.062 to 0.125"][number]
                 )
     assert "divided by its own maximum" in own.caption
     assert "divided by the highest value among them" in shared.caption

@@ -70,9 +70,10 @@ def passes_seconds(folder: StudyFolder, evaluated: Sequence[Run], images: int, p
     """Roughly how long forward passes of `images` images take in each run, by the time that its training took."""
     total = 0.0
     for run in evaluated:
-        record = runs.read_json(folder.run(run) / "run.json")
-        trained = record["epochs"] * len(worker.cases_by_part(folder.data(run.subject) / record["split"])[TRAIN])
-        total += (record["seconds"] or 0) / trained * _FORWARD * images * passes
+        seconds = runs.read_json(folder.run(run) / "run.json").get("seconds") or 0.0
+        parts = worker.cases_by_part(folder.data(run.subject) / split_file(folder.study, run.repeat))
+        trained = folder.study.epochs(run.subject.dataset) * len(parts[TRAIN])
+        total += seconds / trained * _FORWARD * images * passes
     return total
 
 

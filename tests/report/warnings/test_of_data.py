@@ -56,7 +56,8 @@ def test_a_clean_audit_warns_of_nothing(tmp_path: Path) -> None:
         ({"findings": {"shortcut_sentences": ["Size gives the label away: AUC 85 %."]}}, "shortcut", "AUC 85 %"),
         ({"mask_warnings": ["1 of 12 masks is grey."]}, "masks", "1 of 12 masks is grey."),
         ({"unreadable": [["sick", "is cut off"]]}, "left_out", "1 unreadable image left out, as the study asks"),
-        ({"scalings": {"11 bits": 3, "12 bits": 9}}, "mixed_scalings", "by two different rules"),
+        ({"findings": {"scaling_sentences": ["Numbers by two rules."]}}, "mixed_scalings", "Numbers by two rules."),
+        ({"warnings": ["2 of 9 patients have images with several labels"]}, "odd_source", "several labels."),
         ({"burned_in": 1}, "burned_in_texts", "1 DICOM file says that texts are burned into the pixels"),
     ],
 )  # fmt: skip
