@@ -36,7 +36,7 @@ class Bar:
 
     def advance(self, images: float) -> None:
         self.progress.advance(self.task, images)
-        if not self.progress.console.is_terminal and time.monotonic() - self.said >= _EVERY:
+        if self.progress.disable and time.monotonic() - self.said >= _EVERY:
             self._say(_counts(self.progress.tasks[self.task]))
 
     def announce(self, what: str) -> None:
