@@ -17,6 +17,7 @@ from foveate.explanation.charts import model_title
 from foveate.report import scores_page, tables, verdict
 from foveate.report.scores_page import Scoring
 from foveate.report.table_files import auc_csv, auc_display, table_files
+from foveate.report.words import FEW
 
 RUNS = (3, 5, 10, 20)  # of each model, in a plan
 TIMES = (1, 2, 5, 10)  # as many cases as there are
@@ -73,7 +74,9 @@ def compare_predictions(
         [display.head[0], *display.head[1 + runs_apart :]],
         [[line[0], *line[1 + runs_apart :]] for line in display.rows],
     )
-    said = [f"note: {note}" for note in notes]
+    patients = found[0].patients
+    said = [] if patients is None else [f"{images:,} cases of {len(set(patients.tolist())):,} patients"]
+    said += [f"note: {note}" for note in notes]
     said += verdict.quotes(path.stem, results, images, settings.confidence, "cases")
     if len(models) > 1:
         said.append(verdict.verdict({path.stem: results}))
@@ -82,7 +85,11 @@ def compare_predictions(
 
 def _notes(found: list[RunScores], compared: Compared) -> list[str]:
     """What a reader must know of these runs."""
-    notes = list(compared.notes)
+    notes, first = list(compared.notes), found[0]
+    diseased = int(first.labels.sum())
+    if min(diseased, len(first.labels) - diseased) < FEW:
+        counts = f"{diseased:,} diseased and {len(first.labels) - diseased:,} healthy"
+        notes.append(f"few cases ({counts}): an AUC of fewer than {FEW} of a kind says little")
     below = sum(value < 0.5 for row in compared.models for value in row.values)
     if 2 * below > len(found):
         notes.append("most AUCs are below 50 %: is the other label the disease, or do low scores mean disease?")

@@ -35,7 +35,7 @@ def test_a_long_plan_on_a_cpu_is_told_with_what_would_fit(
     planning.warn_if_long(study, "cpu")
     text = capsys.readouterr().err
     assert "study s: p (1,000 images)" in text
-    assert "6 runs = 2 models x 3 repeats x 1 data sets" in text
+    assert "6 runs = 2 models x 3 repeats x 1 data set\n" in text
     assert "480,600 images through a network of 224 pixels; about 5.0 hours on" in text
     assert "left out, no folder given: absent" in text
     assert "to be done in an hour here: --pixels 224 --epochs 20" in text

@@ -80,7 +80,7 @@ def test_the_document() -> None:
 
 def test_the_spreadsheet_keeps_all_digits_and_the_unreadable() -> None:
     rows = list(csv.DictReader(io.StringIO(spreadsheet(ROWS, CLASSES))))
-    assert list(rows[0]) == ["path", "prediction", "p_normal", "p_a mass", "warnings", "unreadable"]
+    assert list(rows[0]) == ["path", "prediction", "p_normal", "p_a mass", "warnings", "unreadable", "overlay"]
     assert float(rows[2]["p_normal"]) == 0.0001
     assert (rows[1]["prediction"], rows[1]["p_normal"], rows[1]["unreadable"]) == ("", "", "is damaged")
     spreadsheet(ROWS, CLASSES).encode()  # no undecodable name is left in it

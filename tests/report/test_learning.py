@@ -27,7 +27,8 @@ def results(*rows: tuple[str, int, float, float | None, float | None]) -> pd.Dat
         (51, 44, 58, "not_learned"),
         (72, 48, 90, "learning_unsure"),  # few images: nobody can tell
         (60, 50, 70, "not_learned"),  # the interval's end is chance itself
-        (60.5, 49, 71, "learning_unsure"),
+        (51, 21, 80, "learning_unsure"),  # however near the AUC itself is to chance
+        (60.5, 49, 70.1, "learning_unsure"),
         (55, 50.1, 60, "learned"),
         (30, 20, 41, "worse_than_chance"),
     ],
@@ -73,8 +74,8 @@ def test_without_intervals_nothing_is_said() -> None:
 def test_the_sentence_names_each_network_with_its_interval() -> None:
     pair = [Learning("resnet18", 51, 44, 58), Learning("resnet18+se", 49.04, 41, 57)]
     assert learning.sentence("not_learned", pair, 0.95) == (
-        "ResNet-18 (AUC 51.0 %, 95 % CI 44.0 to 58.0) and ResNet-18 + SE (AUC 49.0 %, 95 % CI 41.0 to 57.0) have not "
-        "learned to tell diseased from healthy: the interval includes 50 %, chance."
+        "ResNet-18 (AUC 51.0 %, 95 % CI for new images 44.0 to 58.0) and ResNet-18 + SE (AUC 49.0 %, 95 % CI for new "
+        "images 41.0 to 57.0) have not learned to tell diseased from healthy: the interval includes 50 %, chance."
     )
     many = [Learning(f"resnet18+{name}", 50 + n, 40, 60) for n, name in enumerate(("se", "gc", "eca", "bam", "cbam"))]
     assert learning.sentence("not_learned", many, 0.95).startswith(

@@ -31,7 +31,7 @@ BETTER = row("resnet18+cbam", (94.0, 95.0), 3.25, (1.0, 5.5), 0.008, 0.016)
 
 def test_no_difference_is_not_equality() -> None:
     text = verdict({"MRI": [BASELINE, CHANCE]})
-    assert "The difference is not larger than new training runs and new images would bring by chance (p ≥ 0.950" in text
+    assert "The difference is not larger than new training runs and new images would bring by chance (p = 0.950" in text
     assert "does not show that the models are equally good" in text
     assert "up to 2.50 points" in text
     assert "were up to 2.50 points apart" in text  # 90.0 and 92.5

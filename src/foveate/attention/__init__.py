@@ -44,7 +44,8 @@ def mechanism_of(name: str) -> type[Attention]:
     if name not in MECHANISMS:
         hint = nearest(name, list_attention())
         did_you_mean = f" (did you mean {hint}?)" if hint else ""
-        raise UsageError(f"there is no attention {name!r}{did_you_mean}: known are {', '.join(list_attention())}.")
+        known = ", ".join(list_attention())
+        raise UsageError(f"there is no attention {name!r}{did_you_mean}: known are {known}; --plugin adds your own.")
     entry = MECHANISMS[name]
     if not isinstance(entry, tuple):
         return entry

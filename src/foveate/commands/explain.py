@@ -44,3 +44,4 @@ def explain(
             later = Wish() if number else wish
             pipeline.run_explain(folder, replace(later, shown=asked), device, progress)
     console.out.print(f"figures: {folder.figures}", markup=False)
+    console.out.print(f"into the page: foveate report {out}", markup=False)

@@ -26,20 +26,23 @@ _WORTH_MEASURING = 30_000  # images passed through a network; fewer take minutes
 
 def plan_text(study: Study, plan: Plan, device: str, folder: StudyFolder | None = None) -> str:
     from foveate.execution.plan import fitting
+    from foveate.execution.worker import is_trained
     from foveate.training import acceleration
 
     where = acceleration.resolve_device(device)
     images = _image_counts(study, folder)
     counts = ", ".join(f"{name} ({count:,} images)" for name, count in images.items())
+    factors = [_count(len(study.models), "model"), _count(study.repeats, "repeat"), _count(len(images), "data set")]
+    factors += [f"{len(study.policies)} policies"] if len(study.policies) > 1 else []
     lines = [
         f"study {study.name}: {counts}",
-        f"{plan.runs} runs = {len(study.models)} models x {study.repeats} repeats"
-        f" x {len(images)} data sets" + (f" x {len(study.policies)} policies" if len(study.policies) > 1 else ""),
+        f"{_count(plan.runs, 'run')} = {' x '.join(factors)}",
         f"{plan.images:,} images through a network of {study.images.pixels} pixels; "
         f"about {duration(plan.seconds)} on {acceleration.hardware(where)} with nothing else to do",
     ]
-    if plan.speed.busy > _BUSY:
-        lines.append(f"other programs are at work here: while they are, about {plan.speed.busy:.1f} times as long.")
+    if folder and (trained := sum(is_trained(folder, run) for run in runs.grid(study))):
+        lines.append(f"{trained} of these are trained already, and not in need of that time.")
+    lines += _busy(plan)
     if plan.speed.unmeasured:
         lines.append(f"{plan.speed.unmeasured} models were not timed, and taken to be as slow as the slowest that was.")
     lines += _file_lines(study, folder)
@@ -54,6 +57,10 @@ def plan_text(study: Study, plan: Plan, device: str, folder: StudyFolder | None 
         else:
             lines.append("no number of pixels and epochs brings this to an hour here: use a GPU or fewer --repeats.")
     return "\n".join(lines)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _file_lines(study: Study, folder: StudyFolder | None) -> list[str]:
@@ -141,7 +148,10 @@ def within(
             f"--time-limit {time_limit}: {plan.runs} runs do not fit. They need {least} here at the least"
             f"{_given(overrides)}: give more time, fewer --models or --repeats, or use a GPU."
         )
-    return shortened(study, plan, *fit, counts)
+    (pixels, epochs), limit = fit, 3600 * hours
+    while epochs > 1 and shortened(study, plan, pixels, epochs, counts)[1].seconds > limit and not given[1]:
+        epochs -= 1
+    return shortened(study, plan, pixels, epochs, counts)
 
 
 def _given(overrides: Overrides) -> str:
@@ -167,4 +177,12 @@ def _as_in(study: Study, there: Study, overrides: Overrides) -> Study:
 def chosen(study: Study, plan: Plan | None, time_limit: str) -> str:
     epochs = " or ".join(str(number) for number in sorted({study.epochs(name) for name in study.datasets}))
     what = f"--time-limit {time_limit}: {study.images.pixels} pixels and {epochs} epochs"
-    return f"{what}, as in the study's folder" if plan is None else f"{what}, about {duration(plan.seconds)}"
+    if plan is None:
+        return f"{what}, as in the study's folder"
+    return "\n".join([f"{what}, about {duration(plan.seconds)}", *_busy(plan)])
+
+
+def _busy(plan: Plan) -> list[str]:
+    if plan.speed.busy <= _BUSY:
+        return []
+    return [f"other programs are at work here: while they are, about {plan.speed.busy:.1f} times as long."]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from foveate import console, runs
 from foveate.errors import UsageError
-from foveate.explanation import resolution
 from foveate.inference import results
 from foveate.inference.results import Row
 
@@ -96,7 +95,7 @@ def _row(model: Classifier, found: Prediction | Unreadable, folder: Folder | Non
 def _say(rows: Sequence[Row], classes: Sequence[str], overlay: Path | None, out: Path | None, quiet: bool) -> None:
     """What a person should know beside the predictions, on the error stream."""
     lines = results.warning_lines(rows)
-    lines += [f"warning: {caution} {resolution.FINER}" for caution in sorted({row.caution for row in rows} - {""})]
+    lines += [f"warning: {caution}" for caution in sorted({row.caution for row in rows} - {""})]
     blank = sum(bool(row.blank) for row in rows)
     if blank:
         lines.append(f"note: {blank:,} blank heat-maps: nothing in these images speaks for the predicted class.")

@@ -42,9 +42,15 @@ def _read(folder: StudyFolder, subject: Subject, source: Source, progress: Progr
     progress.announce(f"reading {subject.name}")
     progress.note(f"{subject.name}: {said(tally(source), source)}")
     prepare(folder, subject, source, lambda count: progress.advance(decoded(count)))
-    files = Tally(**runs.read_json(folder.data(subject) / "audit.json")["files"])
+    facts = runs.read_json(folder.data(subject) / "audit.json")
+    files, copies, patients = Tally(**facts["files"]), facts["duplicates"]["removed"], facts["patients"]
     if files.refused:
         progress.note(f"{subject.name}: {said(files)}")
+    if copies:
+        left_out = "1 exact copy is" if copies == 1 else f"{copies:,} exact copies are"
+        progress.note(f"{subject.name}: {left_out} left out of the split")
+    if patients:
+        progress.note(f"{subject.name}: {patients:,} patients are known")
 
 
 def _adopt_regions(folder: StudyFolder, subject: Subject, progress: Progress) -> None:

@@ -235,6 +235,7 @@ def _draw_history(axes: Axes, of: Series, column: str, factor: float, marker: st
     mean = pd.concat(histories).groupby("epoch")[column].mean()
     axes.plot(
         mean.index.to_numpy(), factor * mean.to_numpy(dtype=np.float64), linewidth=1.6, color=of.colour,
-        linestyle=of.dashes, marker=marker, markersize=3.5, label=label(of.model),
+        linestyle=of.dashes, marker=marker or (of.marker if len(mean) == 1 else None), markersize=3.5,
+        label=label(of.model),
     )  # fmt: skip
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

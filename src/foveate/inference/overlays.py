@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from foveate import runs
 from foveate.explanation import resolution
+from foveate.explanation.ends import between
 from foveate.explanation.geometry import is_flat_on_original, on_original
 from foveate.explanation.overlays import greyed, overlay
 from foveate.inference.images import ImagePath
@@ -50,7 +51,9 @@ def picture_of(found: Prediction, facts: ModelFacts, target: int | None = None) 
     heat = on_original(found.raw, height, width, facts.pixels, facts.fit)
     flat, caution = is_flat_on_original(found.raw, heat), resolution.coarse(found.raw.shape)
     name, probability = facts.classes[explained], float(found.probabilities[explained])
-    return Drawn(draw(found.picture.drawn_on, heat, name, probability, flat, caution), not heat.any(), flat, caution)
+    highest = float(found.raw.max())
+    picture = draw(found.picture.drawn_on, heat, name, probability, flat, caution, highest)
+    return Drawn(picture, not heat.any(), flat, caution)
 
 
 def draw(
@@ -60,16 +63,17 @@ def draw(
     probability: float,
     flat: bool = False,
     caution: str = "",
+    highest: float | None = None,
 ) -> NDArray[np.uint8]:
     """Image (H, W, 3) and heat (H, W) in [0, 1] -> RGB picture: both side by side in full, the caption below.
 
     A blank map leaves the image greyed and a flat one (`geometry.is_flat_on_original`) plain, and the caption says so;
-    `caution` stands below, such as that a map is coarse.
+    `caution` stands below, such as that a map is coarse; `highest` is the map's highest value, drawn as opaque.
     """
     blank = not heat.any()
     height, width = heat.shape
     caption = f"{predicted}: {probability:.3f}"
-    explained = f"right: Grad-CAM for {predicted}"
+    explained = f"right: Grad-CAM for {predicted}" + ("" if highest is None else f", {between(0, highest)}")
     if blank:
         explained = f"blank heat-map: no positive evidence for {predicted}"
     elif flat:

@@ -102,10 +102,12 @@ def spreadsheet(rows: Sequence[Row], classes: Sequence[str]) -> str:
     """The same as CSV: a row an image, the unreadable ones with their reason instead of a prediction."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["path", "prediction", *(f"p_{name}" for name in classes), "warnings", "unreadable"])
+    overlays = ["overlay"] if any(row.overlay for row in rows) else []
+    writer.writerow(["path", "prediction", *(f"p_{name}" for name in classes), "warnings", "unreadable", *overlays])
     for row in rows:
         cells = row.probabilities or [""] * len(classes)
-        writer.writerow([printable(row.path), row.prediction, *cells, "; ".join(row.warnings), row.unreadable])
+        said = [printable(row.path), row.prediction, *cells, "; ".join(row.warnings), row.unreadable]
+        writer.writerow([*said, printable(row.overlay)] if overlays else said)
     return file.getvalue()
 
 

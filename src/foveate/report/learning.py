@@ -16,7 +16,7 @@ from foveate.runs import Subject
 
 State = Literal["learned", "not_learned", "learning_unsure", "worse_than_chance"]  # also keys of warnings
 CHANCE = 50.0  # per cent
-NEAR = 10.0  # points from chance: an AUC whose interval holds chance is called near it up to here
+POOR = 70.0  # per cent: an interval that holds chance and ends below says that hardly anything was learned
 _MANY = 4  # models that a sentence names one by one
 
 
@@ -33,16 +33,16 @@ class Learning:
 
     @property
     def state(self) -> State:
-        return state_of(self.auc, self.low, self.high)
+        return state_of(self.low, self.high)
 
 
-def state_of(auc: float, low: float, high: float) -> State:
-    """What an AUC with its interval, all in per cent, says of learning."""
+def state_of(low: float, high: float) -> State:
+    """What the interval of an AUC, in per cent, says of learning."""
     if low > CHANCE:
         return "learned"
     if high < CHANCE:
         return "worse_than_chance"
-    return "not_learned" if abs(auc - CHANCE) <= NEAR else "learning_unsure"
+    return "not_learned" if high <= POOR else "learning_unsure"
 
 
 def learnings(study: Study, subject: Subject, results: pd.DataFrame) -> list[Learning]:
@@ -60,7 +60,7 @@ def learnings(study: Study, subject: Subject, results: pd.DataFrame) -> list[Lea
         rows = own[own["model"] == model].dropna(subset=["auc", "auc_low", "auc_high"])
         if len(rows):
             ends = 100 * rows[["auc", "auc_low", "auc_high"]].astype(float)
-            states = [state_of(*run) for run in ends.itertuples(index=False)]
+            states = [state_of(low, high) for _, low, high in ends.itertuples(index=False)]
             stuck = [int(r) for r, state in zip(rows["repeat"], states, strict=True) if state == "not_learned"]
             auc, low, high = ends.mean().tolist()
             found.append(Learning(model, auc, low, high, len(rows), tuple(stuck)))
@@ -100,7 +100,7 @@ def _named(models: Sequence[Learning], confidence: float) -> str:
     if len(models) > _MANY:
         ends = between_ends([(model_title(own.model), own.auc) for own in models], "{:.1f} %".format)
         return f"{len(models)} models (AUC between {ends})"
-    level = f"{100 * confidence:g} % CI"
+    level = f"{100 * confidence:g} % CI for new images"
     return listed(
         [
             f"{model_title(own.model)} (AUC {decimals(own.auc, 1)} %, {level} {decimals(own.low, 1)} to "

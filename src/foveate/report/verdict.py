@@ -43,7 +43,9 @@ def _of_differences(tables: Mapping[str, Sequence[ModelResult]]) -> str:
     if not named:
         none = "The difference is not" if len(tested) == 1 else f"None of the {word(len(tested))} differences is"
         text = f"{none} larger than new training runs and new images would bring by chance "
-        text += f"(p ≥ {p_value(min(p for *_, p in tested))}{adjusted}). That does not show that the models are "
+        least = min(p for *_, p in tested)
+        chance = p_equals(least) if len(tested) == 1 else f"p ≥ {p_value(least)}"
+        text += f"({chance}{adjusted}). That does not show that the models are "
         bounds = [abs(bound) for _, row, _ in tested if row.interval for bound in row.interval]
         fit = f": {_fitting(max(bounds))} still fit these data" if bounds else ""
         return f"{text}equally good{fit}. {spread}"

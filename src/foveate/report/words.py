@@ -234,7 +234,7 @@ def near_across(count: int, which: str = "") -> str:
 
 def unreadable(entries: Sequence[Sequence[object]]) -> str:
     """How many images were left out and why; `entries` (label, reason) as in audit.json."""
-    reasons = listed(sorted({str(entry[1]) for entry in entries}))
+    reasons = "; ".join(sorted({str(entry[1]) for entry in entries}))
     return f"{amount(len(entries), 'unreadable image')} left out, as the study asks ({reasons})"
 
 

@@ -62,6 +62,12 @@ def test_the_best_shortcut_is_named(tmp_path: Path) -> None:
     assert "(the site) leads as far as the networks: AUC 95.0 %" in found["shortcut_as_good"].sentence
 
 
+def test_a_network_without_fault_has_no_interval_and_is_beside_the_shortcut_all_the_same(tmp_path: Path) -> None:
+    perfect = {model: (1.0, float("nan"), float("nan")) for model in GOOD}
+    found = warned(folder_of(tmp_path, perfect, {"file": auc(1.0, 0.75)}))
+    assert "leads as far as the networks: AUC 100.0 %, the best network 100.0 %" in found["shortcut_as_good"].sentence
+
+
 def test_weak_or_unsure_shortcuts_are_not(tmp_path: Path) -> None:
     weak = {"file": auc(0.8, 0.7), "everything": auc(0.9, 0.45)}  # 30 of 38 points; an interval that holds chance
     assert warned(folder_of(tmp_path, GOOD, weak)) == {}

@@ -20,7 +20,7 @@ from foveate.data.sources.listing import is_hidden, listing_of, visible_files
 from foveate.data.sources.masks import with_masks, without_masks
 from foveate.data.sources.medmnist import MEMBER, decode_medmnist, from_medmnist
 from foveate.data.sources.rules import from_rules, with_kermany_patients
-from foveate.data.sources.source import HIDDEN, Source, SourceImage
+from foveate.data.sources.source import HIDDEN, NO_CLASS, Source, SourceImage
 from foveate.data.sources.tables import ENDINGS
 from foveate.data.sources.tally import Tally, said, tally
 from foveate.data.sources.unclear import refuse_unclear_names
@@ -73,7 +73,9 @@ def _read_dataset(dataset: Dataset, place: Path) -> Source:
     if dataset.masks:
         source = without_masks(source, Path(dataset.masks))
     if not source.images:
-        raise FoveateError(f"{place} holds no images: it needs one sub-folder a class, with image files in each.")
+        loose = sum(why == NO_CLASS for why in source.left_out.values())
+        holds = f"{loose:,} images, but in no class folder" if loose else "no images"
+        raise FoveateError(f"{place} holds {holds}: it needs one sub-folder a class, with image files in each.")
     source = labels.check(labels.merged(source, dataset.merge, str(place)), str(place))
     if len(source.labels) == 1:
         raise FoveateError(f"{place} holds one class only ({next(iter(source.labels))}): {_two_needed(source.folder)}")

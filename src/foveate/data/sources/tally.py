@@ -51,7 +51,8 @@ def said(counts: Tally, source: Source | None = None) -> str:
         f"{count:,} {why}" + (f": {first_three(names[why])}" if names[why] else "")
         for why, count in counts.left_out.items()
     ]
-    parts = [f"{counts.used:,} used as {counts.images:,} {'image' if counts.images == 1 else 'images'}"]
+    how = "to be read" if counts.refused is None else "read"
+    parts = [f"{counts.used:,} {how} as {counts.images:,} {'image' if counts.images == 1 else 'images'}"]
     if rules:
         parts.append(f"{sum(counts.left_out.values()):,} left out of the images ({'; '.join(rules)})")
     if counts.refused:

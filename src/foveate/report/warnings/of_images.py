@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from foveate.config import Study
@@ -41,7 +42,7 @@ def positive_guessed(positives: Sequence[str], by: str, dataset: str) -> Iterato
         yield StudyWarning(
             f"positive_by_{by}",
             f"Which class is the disease was chosen by {_HOW[by]}: {classes}.",
-            f"Please check; --positive {','.join(positives)} confirms it, another label changes it.",
+            f"Please check; --positive {shlex.quote(','.join(positives))} confirms it, another label changes it.",
             dataset,
         )
 

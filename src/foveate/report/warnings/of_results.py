@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
+
+from foveate.config import Study
 from foveate.report import learning, tables
-from foveate.report.learning import Learning
 from foveate.report.warnings.of_data import read_audit
 from foveate.report.warnings.warning import StudyWarning
 from foveate.runs import StudyFolder, Subject
@@ -34,7 +36,7 @@ def of_results(folder: StudyFolder, subject: Subject) -> Iterator[StudyWarning]:
     for own in known:
         if stuck := learning.stuck_sentence(own):
             yield StudyWarning("run_not_learned", stuck, _REMEDY["not_learned"], subject.name, (own.model,))
-    yield from _shortcut_as_good(read_audit(folder, subject), known, subject)
+    yield from _shortcut_as_good(read_audit(folder, subject), _best(study, subject, results), subject)
     missing = [run for run in tables.missing_runs(study, results) if run.subject == subject]
     if missing:
         of = len(study.models) * study.repeats
@@ -42,10 +44,16 @@ def of_results(folder: StudyFolder, subject: Subject) -> Iterator[StudyWarning]:
         yield StudyWarning("runs_missing", sentence, f"foveate run {folder.path.name} goes on.", subject.name)
 
 
-def _shortcut_as_good(audit: dict[str, Any], known: Sequence[Learning], subject: Subject) -> Iterator[StudyWarning]:
+def _best(study: Study, subject: Subject, results: pd.DataFrame) -> float:
+    """The highest mean AUC of a model, in per cent: also one of 100, of which no interval is known."""
+    own = tables.of_subject(results, subject)
+    means = 100 * own[own["model"].isin(list(study.models))].groupby("model")["auc"].mean()
+    return float(means.max()) if means.notna().any() else _CHANCE
+
+
+def _shortcut_as_good(audit: dict[str, Any], best: float, subject: Subject) -> Iterator[StudyWarning]:
     """Of two classes alone: of several, the audit's mean over the labels answers another question."""
     shortcuts = (audit.get("findings") or {}).get("shortcuts") or {}
-    best = max((own.auc for own in known), default=_CHANCE)
     found = dict(_aucs(shortcuts))
     if len(audit.get("classes") or ()) != 2 or not found or best <= _CHANCE:
         return
