@@ -68,6 +68,17 @@ def test_the_comparison_is_printed_and_written(table: Path, capsys: pytest.Captu
     }  # fmt: skip
 
 
+def test_few_cases_and_their_patients_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [(n, n % 2, model, 1, n / 30, f"p{n // 2}") for model in "ab" for n in range(30)]
+    frame = pd.DataFrame(rows, columns=["case", "label", "model", "repeat", "score", "patient"])
+    frame.to_csv(tmp_path / "few.csv", index=False)
+    evaluate(predictions=tmp_path / "few.csv", out=tmp_path / "out")
+    text = capsys.readouterr().out
+    assert "30 cases of 15 patients" in text
+    assert "note: few cases (15 diseased and 15 healthy): an AUC of fewer than 20 of a kind says little" in text
+    assert "few cases (15 diseased" in (tmp_path / "out" / "report" / "index.html").read_text().lower()
+
+
 def test_without_out_nothing_is_written(table: Path) -> None:
     before = sorted(table.parent.rglob("*"))
     evaluate(predictions=table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -274,6 +275,10 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
         read_source(tmp_path / "absent")
     with pytest.raises(FoveateError, match="holds no images"):
         read_source(tmp_path)
+    loose = touch(tmp_path / "loose", "1.png", "2.png")
+    with pytest.raises(FoveateError, match="holds 2 images, but in no class folder: it needs one sub-folder a class"):
+        read_source(loose)
+    shutil.rmtree(loose)
     touch(tmp_path, "outer/a/1.png")
     with pytest.raises(FoveateError, match=r"one class only \(outer\): two sub-folders"):
         read_source(tmp_path)
