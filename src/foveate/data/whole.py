@@ -6,6 +6,7 @@ black pixels, and WebP has no end that could be seen: of these only what is cut 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +17,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from foveate.data.pixels import UnreadableImageError
 
 CUT_OFF = "is damaged (cut off, or overwritten before its end)"
+_ENDING = b"\xff\xd9"
 _END, _SCAN, _RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
 _RESTART = 0xD0  # to 0xD7
 # What may stand between scans (ITU-T T.81, B.2): tables, the number of lines, comments, applications' own.
@@ -28,9 +30,10 @@ def check_whole(image: Image.Image, path: Path) -> None:
     file = image.fp if isinstance(image, ImageFile.ImageFile) else None
     if file is None:
         return
-    if image.format in ("JPEG", "MPO"):
-        start = getattr(image, "offset", 0) if image.format == "MPO" else 0
-        whole = jpeg_ends(_read(file, start))
+    if image.format == "JPEG":
+        whole = _last_two(file) == _ENDING or jpeg_ends(_read(file, 0))  # most need no look at the whole file
+    elif image.format == "MPO":
+        whole = jpeg_ends(_read(file, getattr(image, "offset", 0)))
     elif isinstance(image, TiffImageFile) and image.tag_v2.get(_COMPRESSION) == _JPEG_IN_TIFF:
         whole = _strips_end(image.tag_v2, file)
     else:
@@ -79,6 +82,14 @@ def _strips_end(tags: Any, file: IO[bytes]) -> bool:
     whole = all(jpeg_ends(_read(file, start, length)) for start, length in zip(starts, lengths, strict=False))
     file.seek(place)
     return whole
+
+
+def _last_two(file: IO[bytes]) -> bytes:
+    place = file.tell()
+    file.seek(-2, os.SEEK_END)
+    last = file.read(2)
+    file.seek(place)
+    return last
 
 
 def _read(file: IO[bytes], start: int, length: int = -1) -> bytes:
