@@ -53,52 +53,80 @@ def test_policies_multiply() -> None:
     assert two.seconds == pytest.approx(2 * one.seconds)
 
 
+def fit(
+    whole: Study, images: dict[str, int], plan: Plan, hours: float, pixels_given: bool = False, epochs: bool = False
+) -> tuple[int, int] | None:
+    found = fitting(whole, images, plan, hours, pixels_given, epochs)
+    assert found is None or found[1].seconds <= 3600 * hours
+    return found and (found[0].images.pixels, found[0].epochs("a"))
+
+
+IMAGES = {"a": 1000}
+AT_224 = study(recipe={"epochs": 100, "curve_points": 0}, datasets={"a": {"source": "x"}})
+
+
+def taking(seconds: float, whole: Study = AT_224) -> Plan:
+    """The plan of a study of which e epochs take so many seconds times 4 e + 1."""
+    # 6 runs of 800 images an epoch and 200 to evaluate
+    return make_plan(whole, IMAGES, Speed(dict.fromkeys(("resnet18", "resnet18+se"), 1200 / seconds)))
+
+
 def test_what_fits() -> None:
-    at_224 = study(recipe={"epochs": 100}, datasets={"a": {"source": "x"}})
-    images = {"a": 1000}
-    assert fitting(at_224, images, Plan(1, 1, seconds=3600), 2) == (224, 100)
-    assert fitting(at_224, images, Plan(1, 1, seconds=5 * 3600), 1) == (224, 20)
-    # 20 hours at 224 pixels: 5 epochs fit; at 160, 1.96/1.25 times as fast, 7; at 128 12; at 100 20
-    assert fitting(at_224, images, Plan(1, 1, seconds=20 * 3600), 1) == (100, 20)
-    assert fitting(at_224, images, Plan(1, 1, seconds=5000 * 3600), 1) is None
+    five_hours = taking(44)
+    assert five_hours.seconds == pytest.approx(44 * 401)
+    assert fitting(AT_224, IMAGES, five_hours, 5) == (AT_224, five_hours)
+    assert fit(AT_224, IMAGES, five_hours, 1) == (224, 20)  # 44 x 81 seconds, of 21 epochs 44 x 85
+    # four times as long: at 224 pixels 4 epochs fit; at 160, 1.96/1.25 times as fast, 7; at 128 12; at 100 20
+    assert fit(AT_224, IMAGES, taking(176), 1) == (100, 20)
+    assert fit(AT_224, IMAGES, taking(44_000), 1) is None
+
+
+def test_what_fits_counts_the_images_by_which_training_is_watched() -> None:
+    watched = study(recipe={"epochs": 100, "curve_points": 10}, datasets={"a": {"source": "x"}})
+    # 6 runs of 800 e + (10 + 3) x 200 / 3: 171 x (e + 1.0833) seconds
+    plan = make_plan(watched, IMAGES, Speed(dict.fromkeys(("resnet18", "resnet18+se"), 4800 / 171)))
+    assert plan.seconds == pytest.approx(171 * (100 + 13 / 12))
+    assert fit(watched, IMAGES, plan, 1) == (224, 19)  # 20 would take 3605 seconds, a fifth of the whole 3457
 
 
 def test_what_fits_replaces_the_data_sets_own_epochs() -> None:
-    # 100 images for 10 epochs and 100 for 50: an epoch of both is a thirtieth of the whole.
-    both = study(images={"pixels": 64}, recipe={"epochs": 10})
-    assert fitting(both, {"a": 100, "b": 100}, Plan(1, 1, seconds=2 * 3600), 1) == (64, 15)
+    both, images = study(images={"pixels": 64}), {"a": 100, "b": 100}
+    # e epochs of both take 58 x (4 e + 1) seconds: 6 runs of 80 images an epoch and 20 to evaluate
+    plan = make_plan(both, images, Speed(dict.fromkeys(("resnet18", "resnet18+se"), 240 / 58)))
+    assert plan.seconds == pytest.approx(58 * (4 * 30 + 1))  # 10 epochs and 50
+    assert fit(both, images, plan, 1) == (64, 15)
+    assert fitting(both, images, plan, 2) == (both, plan)
 
 
 def test_what_is_given_is_kept() -> None:
-    at_224 = study(recipe={"epochs": 100}, datasets={"a": {"source": "x"}})
-    images, plan = {"a": 1000}, Plan(1, 1, seconds=5 * 3600)
-    assert fitting(at_224, images, plan, 1, epochs_given=True) == (64, 100)  # 12.25/1.25 times as fast
-    assert fitting(at_224, images, plan, 0.3, epochs_given=True) is None
-    assert fitting(at_224, images, plan, 1, pixels_given=True) == (224, 20)
-    assert fitting(at_224, images, plan, 0.7, pixels_given=True) is None  # 14 epochs
-    assert fitting(at_224, images, plan, 6, pixels_given=True, epochs_given=True) == (224, 100)
-    assert fitting(at_224, images, plan, 4.9, pixels_given=True, epochs_given=True) is None
+    plan = taking(44)
+    assert fit(AT_224, IMAGES, plan, 1, epochs=True) == (64, 100)  # 12.25/1.25 times as fast
+    assert fit(AT_224, IMAGES, plan, 0.3, epochs=True) is None
+    assert fit(AT_224, IMAGES, plan, 1, pixels_given=True) == (224, 20)
+    assert fit(AT_224, IMAGES, plan, 0.7, pixels_given=True) is None  # 14 epochs
+    assert fit(AT_224, IMAGES, plan, 5, pixels_given=True, epochs=True) == (224, 100)
+    assert fit(AT_224, IMAGES, plan, 4.9, pixels_given=True, epochs=True) is None
 
 
-def test_the_least_time() -> None:
-    at_224 = study(recipe={"epochs": 100}, datasets={"a": {"source": "x"}})
-    images, plan = {"a": 1000}, Plan(1, 1, seconds=3600)
-    for given in ((False, False), (True, False), (False, True), (True, True)):
-        least = planning.least_seconds(at_224, images, plan, *given) / 3600
-        assert fitting(at_224, images, plan, least * 1.001, *given) is not None
-        assert fitting(at_224, images, plan, least * 0.999, *given) is None
+@pytest.mark.parametrize("given", [(False, False), (True, False), (False, True), (True, True)])
+def test_the_least_time(given: tuple[bool, bool]) -> None:
+    plan = taking(9)
+    least = planning.least_seconds(AT_224, IMAGES, plan, *given) / 3600
+    assert fitting(AT_224, IMAGES, plan, least * 1.001, *given) is not None
+    assert fitting(AT_224, IMAGES, plan, least * 0.999, *given) is None
 
 
 def test_pixels_of_ones_own_come_first() -> None:
-    at_200 = study(images={"pixels": 200}, recipe={"epochs": 100}, datasets={"a": {"source": "x"}})
-    assert fitting(at_200, {"a": 1000}, Plan(1, 1, seconds=3600), 1) == (200, 100)
-    assert fitting(at_200, {"a": 1000}, Plan(1, 1, seconds=10 * 3600), 1) == (128, 19)
+    at_200 = AT_224.model_copy(update={"images": AT_224.images.model_copy(update={"pixels": 200})})
+    assert fit(at_200, IMAGES, taking(8.9, at_200), 1) == (200, 100)
+    # at 200 pixels 9 epochs fit; at 160, 1.5625/1.25 times as fast, 12; at 128 19
+    assert fit(at_200, IMAGES, taking(88, at_200), 1) == (128, 19)
 
 
 def test_a_shortened_study_takes_the_time_that_it_was_shortened_to() -> None:
     images = {"a": 100, "b": 200}
     plan = make_plan(study(), images, EVEN)
-    own, shorter = shortened(study(), plan, 100, 20, images)
+    own, shorter = shortened(study(), plan, images, 100, 20)
     assert (own.images.pixels, own.epochs("a"), own.epochs("b")) == (100, 20, 20)
     # 80 x 20 + 20 and 160 x 20 + 40, 5.0176 / 1.25 times as fast
     assert shorter.seconds == pytest.approx(((1620 + 3240) / 100) * 6 * 1.25 / 5.0176)

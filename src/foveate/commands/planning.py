@@ -5,16 +5,18 @@ What imports torch is imported where it is used.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from foveate import console, runs
 from foveate.config import Study
 from foveate.config.dataset import PHANTOM
+from foveate.data.sources import Source, read_dataset, said, tally
 from foveate.errors import UsageError
 from foveate.execution.duration import duration
 from foveate.explanation import resolution
 from foveate.overrides import Overrides, hours_of
-from foveate.runs import StudyFolder
+from foveate.runs import StudyFolder, Subject
 
 if TYPE_CHECKING:
     from foveate.execution.plan import Plan
@@ -24,134 +26,122 @@ _BUSY = 1.3  # times the CPU time that a step takes; what the system itself does
 _WORTH_MEASURING = 30_000  # images passed through a network; fewer take minutes
 
 
-def plan_text(study: Study, plan: Plan, device: str, folder: StudyFolder | None = None) -> str:
-    from foveate.execution.plan import fitting
-    from foveate.execution.worker import is_trained
-    from foveate.training import acceleration
+@dataclass(frozen=True)
+class Listed:
+    """The data sets of a study, as far as they are known before an image is opened."""
 
-    where = acceleration.resolve_device(device)
-    images = _image_counts(study, folder)
-    counts = ", ".join(f"{name} ({count:,} images)" for name, count in images.items())
-    factors = [_count(len(study.models), "model"), _count(study.repeats, "repeat"), _count(len(images), "data set")]
-    factors += [f"{len(study.policies)} policies"] if len(study.policies) > 1 else []
-    lines = [
-        f"study {study.name}: {counts}",
-        f"{_count(plan.runs, 'run')} = {' x '.join(factors)}",
-        f"{plan.images:,} images through a network of {study.images.pixels} pixels; "
-        f"about {duration(plan.seconds)} on {acceleration.hardware(where)} with nothing else to do",
-    ]
-    if folder and (trained := sum(is_trained(folder, run) for run in runs.grid(study))):
-        lines.append(f"{trained} of these are trained already, and not in need of that time.")
-    lines += _busy(plan)
-    if plan.speed.unmeasured:
-        lines.append(f"{plan.speed.unmeasured} models were not timed, and taken to be as slow as the slowest that was.")
-    lines += _file_lines(study, folder)
-    left_out = [name for name, dataset in study.datasets.items() if not dataset.source]
-    if left_out:
-        lines.append(f"left out, no folder given: {', '.join(left_out)}")
-    if where.type == "cpu" and plan.hours > _LONG:
-        fit = fitting(study, images, plan, _LONG)
-        if fit:
-            lines.append(f"to be done in an hour here: --pixels {fit[0]} --epochs {fit[1]}")
-            lines += filter(None, [resolution.coarse(resolution.map_size(fit[0]))])
-        else:
-            lines.append("no number of pixels and epochs brings this to an hour here: use a GPU or fewer --repeats.")
-    return "\n".join(lines)
+    read: list[Subject]  # that the study in the folder has read already
+    sources: dict[str, Source]  # of the others, by data set; none of a phantom
+    counts: dict[str, int]  # images of each data set that has a source; of one that is read, those that it keeps
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _file_lines(study: Study, folder: StudyFolder | None) -> list[str]:
-    """What becomes of every file of the data sets that are not read yet."""
-    from foveate.data.prepare import is_prepared
-    from foveate.data.sources import read_dataset, said, tally
-
-    lines = []
-    read = {own.dataset for own in runs.subjects(study) if folder and is_prepared(folder, own)}
-    for name, dataset in study.datasets.items():
-        if name not in read and dataset.source and dataset.source != PHANTOM:
-            source = read_dataset(dataset)
-            lines.append(f"{name}: {said(tally(source), source)}")
-    return lines
-
-
-def _image_counts(study: Study, folder: StudyFolder | None = None) -> dict[str, int]:
-    """Images of each data set that has a source; of one that the study in the folder has read, those that it keeps."""
+def list_data(study: Study, folder: StudyFolder) -> Listed:
+    """List the sources that are not read yet. Raises FoveateError where one cannot be listed."""
     from foveate.data.prepare import is_prepared, pack_of
-    from foveate.data.sources import read_dataset
 
-    read = [subject for subject in runs.subjects(study) if folder and is_prepared(folder, subject)]
-    counts = {own.dataset: len(pack_of(folder, own).index.cases) for own in read if folder}
+    read = [subject for subject in runs.subjects(study) if is_prepared(folder, subject)]
+    counts = {own.dataset: len(pack_of(folder, own).index.cases) for own in read}
+    sources = {}
     for name, dataset in study.datasets.items():
-        if dataset.source and name not in counts:
-            phantom = dataset.source == PHANTOM
-            counts[name] = dataset.phantom_images if phantom else len(read_dataset(dataset).images)
-    return counts
+        if dataset.source == PHANTOM:
+            counts.setdefault(name, dataset.phantom_images)
+        elif dataset.source and name not in counts:
+            sources[name] = read_dataset(dataset)
+            counts[name] = len(sources[name].images)
+    return Listed(read, sources, counts)
 
 
-def plan_of(study: Study, device: str, folder: StudyFolder | None = None) -> Plan:
+def plan_of(study: Study, data: Listed, device: str) -> Plan:
+    """Time the models here, some 15 s, and estimate the study."""
     from foveate.execution import speed
     from foveate.execution.plan import make_plan
     from foveate.training import acceleration
 
     where = acceleration.resolve_device(device)
     measured = speed.measure(study, where, acceleration.resolve_precision(study.precision, where))
-    return make_plan(study, _image_counts(study, folder), measured)
+    return make_plan(study, data.counts, measured)
 
 
-def warn_if_long(study: Study, device: str, folder: StudyFolder | None = None) -> None:
+def plan_text(study: Study, plan: Plan, data: Listed, device: str, folder: StudyFolder) -> str:
+    """What the study will do, in lines for a terminal, and where that takes long on a CPU, what takes an hour."""
+    from foveate.execution.plan import fitting
+    from foveate.execution.worker import is_trained
+    from foveate.report.words import amount
     from foveate.training import acceleration
 
     where = acceleration.resolve_device(device)
-    epochs = {name: study.epochs(name) for name in study.datasets}
-    passes = sum(count * epochs[name] for name, count in _image_counts(study, folder).items())
-    if where.type != "cpu" or passes * len(study.models) * study.repeats * len(study.policies) < _WORTH_MEASURING:
+    counts = ", ".join(f"{name} ({count:,} images)" for name, count in data.counts.items())
+    factors = [(len(study.models), "model"), (study.repeats, "repeat"), (len(data.counts), "data set")]
+    product = [amount(*factor) for factor in factors]
+    product += [f"{len(study.policies)} policies"] if len(study.policies) > 1 else []
+    lines = [
+        f"study {study.name}: {counts}",
+        f"{amount(plan.runs, 'run')} = {' x '.join(product)}",
+        f"{plan.images:,} images through a network of {study.images.pixels} pixels; "
+        f"about {duration(plan.seconds)} on {acceleration.hardware(where)} with nothing else to do",
+    ]
+    if trained := sum(is_trained(folder, run) for run in runs.grid(study)):
+        lines.append(f"{trained} of these are trained already, and not in need of that time.")
+    lines += _busy(plan)
+    if plan.speed.unmeasured:
+        lines.append(f"{plan.speed.unmeasured} models were not timed, and taken to be as slow as the slowest that was.")
+    lines += [f"{name}: {said(tally(source), source)}" for name, source in data.sources.items()]
+    left_out = [name for name, dataset in study.datasets.items() if not dataset.source]
+    if left_out:
+        lines.append(f"left out, no folder given: {', '.join(left_out)}")
+    if where.type == "cpu" and plan.hours > _LONG:
+        fit = fitting(study, data.counts, plan, _LONG)
+        if fit:
+            pixels = fit[0].images.pixels
+            lines.append(f"to be done in an hour here: --pixels {pixels} --epochs {fit[0].recipe.epochs}")
+            lines += filter(None, [resolution.coarse(resolution.map_size(pixels))])
+        else:
+            lines.append("no number of pixels and epochs brings this to an hour here: use a GPU or fewer --repeats.")
+    return "\n".join(lines)
+
+
+def warn_if_long(study: Study, data: Listed, device: str, folder: StudyFolder) -> None:
+    """Show the plan of a study that takes more than an hour on a CPU; a small one is not even timed."""
+    from foveate.training import acceleration
+
+    passes = sum(count * study.epochs(name) for name, count in data.counts.items())
+    small = passes * len(study.models) * study.repeats * len(study.policies) < _WORTH_MEASURING
+    if small or acceleration.resolve_device(device).type != "cpu":
         return
-    plan = plan_of(study, device, folder)
+    plan = plan_of(study, data, device)
     if plan.hours > _LONG:
-        console.err.print(plan_text(study, plan, device, folder), markup=False)
+        console.err.print(plan_text(study, plan, data, device, folder), markup=False)
 
 
-def first_warnings(study: Study, folder: StudyFolder) -> list[str]:
-    """What speaks against the numbers already; no image is opened, and no source is listed that was read before."""
-    from foveate.data.prepare import is_prepared
-    from foveate.data.sources import read_dataset
+def first_warnings(study: Study, data: Listed, folder: StudyFolder) -> list[str]:
+    """What speaks against the numbers already, in lines for a terminal."""
     from foveate.report.warnings import collect, warning
 
-    read = [subject for subject in runs.subjects(study) if is_prepared(folder, subject)]
-    unread = study.datasets.keys() - {subject.dataset for subject in read}
-    given = [name for name, own in study.datasets.items() if name in unread and own.source and own.source != PHANTOM]
-    sources = {name: read_dataset(study.datasets[name]) for name in given}
-    return warning.lines(collect.before_training(study, sources, read, folder))
+    return warning.lines(collect.before_training(study, data.sources, data.read, folder))
 
 
 def within(
-    study: Study, overrides: Overrides, folder: StudyFolder, device: str, time_limit: str
+    study: Study, data: Listed, overrides: Overrides, folder: StudyFolder, device: str, time_limit: str
 ) -> tuple[Study, Plan | None]:
     """The study with the pixels and epochs that fit into the time; those of the study in the folder, if it is there.
 
     Raises UsageError where none fit.
     """
-    from foveate.execution.plan import fitting, least_seconds, shortened
+    from foveate.execution.plan import fitting, least_seconds
 
     hours = hours_of(time_limit)
     if (folder.path / "study.yaml").is_file():
         return _as_in(study, folder.study, overrides), None
-    counts, plan = _image_counts(study, folder), plan_of(study, device, folder)
+    plan = plan_of(study, data, device)
     given = (overrides.pixels is not None, overrides.epochs is not None)
-    fit = fitting(study, counts, plan, hours, *given)
+    fit = fitting(study, data.counts, plan, hours, *given)
     if fit is None:
-        least = duration(least_seconds(study, counts, plan, *given))
+        least = duration(least_seconds(study, data.counts, plan, *given))
         raise UsageError(
             f"--time-limit {time_limit}: {plan.runs} runs do not fit. They need {least} here at the least"
             f"{_given(overrides)}: give more time, fewer --models or --repeats, or use a GPU."
         )
-    (pixels, epochs), limit = fit, 3600 * hours
-    while epochs > 1 and shortened(study, plan, pixels, epochs, counts)[1].seconds > limit and not given[1]:
-        epochs -= 1
-    return shortened(study, plan, pixels, epochs, counts)
+    return fit
 
 
 def _given(overrides: Overrides) -> str:
@@ -175,6 +165,7 @@ def _as_in(study: Study, there: Study, overrides: Overrides) -> Study:
 
 
 def chosen(study: Study, plan: Plan | None, time_limit: str) -> str:
+    """What `within` has chosen, in lines for a terminal."""
     epochs = " or ".join(str(number) for number in sorted({study.epochs(name) for name in study.datasets}))
     what = f"--time-limit {time_limit}: {study.images.pixels} pixels and {epochs} epochs"
     if plan is None:

@@ -31,22 +31,22 @@ def run(
         from foveate.execution import checking
 
         perhaps = checking.check(study, folder)
-        plan = None
+        data, plan = planning.list_data(study, folder), None
         if time_limit is not None:
-            study, plan = planning.within(study, overrides, folder, device, time_limit)
+            study, plan = planning.within(study, data, overrides, folder, device, time_limit)
             if not quiet:
                 console.err.print(planning.chosen(study, plan, time_limit), markup=False)
         if dry_run:
-            text = planning.plan_text(study, plan or planning.plan_of(study, device, folder), device, folder)
-            console.out.print(text, markup=False)
+            plan = plan or planning.plan_of(study, data, device)
+            console.out.print(planning.plan_text(study, plan, data, device, folder), markup=False)
             if perhaps:
                 console.out.print(f"unless duplicates are left out: {perhaps}.", markup=False)
             if not quiet:
-                console.out.print("\n".join(planning.first_warnings(study, folder)), markup=False)
+                console.out.print("\n".join(planning.first_warnings(study, data, folder)), markup=False)
             return
         folder.refuse_foreign(study)
         if not quiet and time_limit is None and not (folder.path / "results.csv").is_file():
-            planning.warn_if_long(study, device, folder)
+            planning.warn_if_long(study, data, device, folder)
     with console.errors_for_people(f"foveate run {folder.path}"), console.bar(quiet) as progress:
         page = pipeline.run(study, folder.path, device, progress)
     if not quiet:

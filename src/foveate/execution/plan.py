@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from foveate import runs
 from foveate.config import Study
@@ -111,17 +113,20 @@ def fitting(
     hours: float,
     pixels_given: bool = False,
     epochs_given: bool = False,
-) -> tuple[int, int] | None:
-    """The largest pixels, and with them the most epochs, that bring a plan below `hours`; None if none do.
+) -> tuple[Study, Plan] | None:
+    """The study and its plan, brought down to at most `hours`; None where nothing brings them there.
 
-    At least 15 epochs are kept, or as many as the study has; all of them, and its pixels, where they are given.
+    As they are where they fit; else with the largest pixels, and with these the most epochs. At least 15 epochs are
+    kept, or as many as the study has; all of them, and its pixels, where they are given.
     """
-    most = max(study.epochs(name) for name in images)
-    fewest = _fewest(study, images, epochs_given)
+    if plan.hours <= hours:
+        return study, plan
+    epochs = _epochs(study, images, epochs_given)
     for pixels in _pixels(study, pixels_given):
-        epochs = min(most, int(hours * 3600 / _epoch_seconds(study, images, plan, pixels)))
-        if epochs >= fewest:
-            return pixels, epochs
+        taking = partial(shortened, study, plan, images, pixels)
+        fit = bisect_right(epochs, 3600 * hours, key=lambda number: taking(number)[1].seconds)
+        if fit:
+            return taking(epochs[fit - 1])
     return None
 
 
@@ -129,13 +134,14 @@ def least_seconds(
     study: Study, images: dict[str, int], plan: Plan, pixels_given: bool = False, epochs_given: bool = False
 ) -> float:
     """The shortest time into which `fitting` fits a plan."""
-    smallest = min(_pixels(study, pixels_given))
-    return _fewest(study, images, epochs_given) * _epoch_seconds(study, images, plan, smallest)
+    smallest, fewest = min(_pixels(study, pixels_given)), min(_epochs(study, images, epochs_given))
+    return min(plan.seconds, shortened(study, plan, images, smallest, fewest)[1].seconds)
 
 
-def _fewest(study: Study, images: dict[str, int], epochs_given: bool) -> int:
+def _epochs(study: Study, images: dict[str, int], given: bool) -> range:
+    """What a study may be brought down to, the fewest first."""
     most = max(study.epochs(name) for name in images)
-    return most if epochs_given else min(_EPOCHS, most)
+    return range(most if given else min(_EPOCHS, most), most + 1)
 
 
 def _pixels(study: Study, given: bool) -> list[int]:
@@ -143,13 +149,7 @@ def _pixels(study: Study, given: bool) -> list[int]:
     return [study.images.pixels, *(own for own in _PIXELS if own < study.images.pixels and not given)]
 
 
-def _epoch_seconds(study: Study, images: dict[str, int], plan: Plan, pixels: int) -> float:
-    """Of one epoch of all runs."""
-    image_epochs = sum(count * study.epochs(name) for name, count in images.items())
-    return plan.seconds / _faster(study, pixels) * sum(images.values()) / image_epochs
-
-
-def shortened(study: Study, plan: Plan, pixels: int, epochs: int, images: dict[str, int]) -> tuple[Study, Plan]:
+def shortened(study: Study, plan: Plan, images: dict[str, int], pixels: int, epochs: int) -> tuple[Study, Plan]:
     """The study with these pixels and epochs, in place of its data sets' own as well, and its plan."""
     datasets = {name: own.model_copy(update={"epochs": None}) for name, own in study.datasets.items()}
     update = {
