@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import Dataset, uid
+from pydicom.pixels.processing import apply_color_lut, apply_voi
 
 from foveate.data.dicom import decode_dicom
 from foveate.data.dicom_tables import largest
 from foveate.data.pixels import UnreadableImageError
-from tests.data.dicom_files import in_window, item, lut, ramp, write
+from tests.data.dicom_files import in_window, item, lut, ramp, shipped, write
 
 RGB = ("Red", "Green", "Blue")
 
@@ -206,3 +208,76 @@ def test_supplemental_palette(tmp_path: Path, presentation: str) -> None:
     assert pixels[19, 19].tolist() == [255] * 3
     plain = write(path, values, PixelPresentation="MONOCHROME", **elements)
     assert decode_dicom(plain).pixels.ndim == 2
+
+
+@pytest.mark.parametrize("kind", ["US", "OW"])
+def test_voi_table_comes_before_a_window(tmp_path: Path, kind: str) -> None:
+    entries = [min(4095, number**2 // 20) for number in range(300)]
+    table = lut(entries, 50, 12, kind)
+    path = write(tmp_path / "a.dcm", ramp(), VOILUTSequence=[table], WindowCenter=100, WindowWidth=50)
+    lit = apply_voi(ramp(), pydicom.dcmread(path))  # an independent reading; with 12 bits it has no wrap
+    assert np.array_equal(decode_dicom(path).pixels, np.round(lit / 4095 * 255))
+    by_hand = [entries[0], entries[0], entries[150], entries[299]]
+    assert lit.ravel()[[0, 50, 200, 399]].tolist() == by_hand
+
+
+@pytest.mark.parametrize("kind", ["US", "OW"])
+def test_tables_of_many_entries_of_eight_bits(tmp_path: Path, kind: str) -> None:
+    table = lut([number // 2 for number in range(400)], 0, 8, kind)
+    pixels = decode_dicom(write(tmp_path / "a.dcm", ramp(), VOILUTSequence=[table])).pixels
+    assert pixels.ravel().tolist() == [number // 2 for number in range(400)]
+
+
+def test_packed_table_of_eight_bits(tmp_path: Path) -> None:
+    """Two entries in each word, C.11.1.1.1."""
+    table = item(LUTDescriptor=[400, 0, 8])
+    table.add_new("LUTData", "US", [number // 2 | (number // 2 << 8) for number in range(0, 400, 2)])
+    pixels = decode_dicom(write(tmp_path / "a.dcm", ramp(), VOILUTSequence=[table])).pixels
+    assert pixels.ravel().tolist() == [number // 2 for number in range(400)]
+
+
+def test_modality_table_comes_before_the_window(tmp_path: Path) -> None:
+    table = lut([1000 + 3 * number for number in range(400)], 0, 16)
+    path = write(tmp_path / "a.dcm", ramp(), ModalityLUTSequence=[table], WindowCenter=1600, WindowWidth=400)
+    assert np.array_equal(decode_dicom(path).pixels, in_window(1000 + 3.0 * ramp(), 1600, 400))
+
+
+def test_modality_table_of_eight_bits_without_a_window(tmp_path: Path) -> None:
+    """What the table gives is no more what was stored in 8 bits."""
+    values = (ramp() // 4 + 20).astype(np.uint8)
+    table = lut([1000 * number for number in range(60)], 60, 16)
+    pixels = decode_dicom(write(tmp_path / "a.dcm", values, ModalityLUTSequence=[table])).pixels
+    assert (pixels.min(), pixels.max()) == (0, 255)
+    assert (np.diff(pixels.ravel().astype(int)) >= 0).all()
+    assert pixels[10, 0] == pytest.approx(255 * (10 / 59), abs=5)
+
+
+def test_palette() -> None:
+    facts = pydicom.dcmread(shipped("examples_palette.dcm"))
+    pixels = decode_dicom(shipped("examples_palette.dcm")).pixels
+    assert np.array_equal(pixels, np.round(apply_color_lut(facts.pixel_array, facts) / 65535 * 255))
+    index = 2 * int(facts.pixel_array[0, 0])  # and one by hand
+    tables = [facts[f"{colour}PaletteColorLookupTableData"].value for colour in RGB]
+    by_hand = [struct.unpack_from("<H", table, index)[0] for table in tables]
+    assert pixels[0, 0].tolist() == [round(entry / 257) for entry in by_hand]
+
+
+def test_segmented_palette(tmp_path: Path) -> None:
+    """C.7.9.2: three entries as they are, then a line of five to 250."""
+    segments = struct.pack("<9B", 0, 3, 10, 20, 50, 1, 5, 250, 0)
+    elements: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for colour in RGB:
+        elements[f"{colour}PaletteColorLookupTableDescriptor"] = [8, 0, 8]
+        elements[f"Segmented{colour}PaletteColorLookupTableData"] = segments
+    indices = np.tile(np.arange(8, dtype=np.uint8), (16, 2))
+    pixels = decode_dicom(write(tmp_path / "a.dcm", indices, **elements)).pixels
+    assert pixels[0, :8].tolist() == [10, 20, 50, 90, 130, 170, 210, 250]  # and grey, since the planes are equal
+
+
+def test_segmented_palette_that_pydicom_would_wrap(tmp_path: Path) -> None:
+    elements: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for colour in RGB:
+        elements[f"{colour}PaletteColorLookupTableDescriptor"] = [300, 0, 8]
+        elements[f"Segmented{colour}PaletteColorLookupTableData"] = struct.pack("<6B", 0, 1, 10, 1, 255, 250)
+    with pytest.raises(UnreadableImageError, match="has a palette that cannot be read"):
+        decode_dicom(write(tmp_path / "a.dcm", ramp(), **elements))

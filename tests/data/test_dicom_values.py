@@ -1,9 +1,7 @@
-"""Stored values become grey and colour as the standard says."""
+"""Stored values become grey as the standard says."""
 
 from __future__ import annotations
 
-import io
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +10,12 @@ import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
-from pydicom.encaps import get_frame
-from pydicom.pixels.processing import apply_color_lut, apply_voi, apply_windowing
+from pydicom.pixels.processing import apply_windowing
 
-from foveate.data.dicom import decode_dicom, frames, header
+from foveate.data.dicom import decode_dicom, header
 from foveate.data.dicom_values import window
 from foveate.data.pixels import UnreadableImageError
-from tests.data.dicom_files import SALT, in_window, item, lut, native, ramp, shipped, write
+from tests.data.dicom_files import SALT, in_window, item, native, ramp, shipped, write
 
 # From a file to grey
 
@@ -127,48 +123,6 @@ def test_falling_slope_keeps_the_window_upright(tmp_path: Path) -> None:
     assert np.array_equal(decode_dicom(path).pixels, in_window(-ramp("int16").astype(float), -200, 101))
 
 
-@pytest.mark.parametrize("kind", ["US", "OW"])
-def test_voi_table_comes_before_a_window(tmp_path: Path, kind: str) -> None:
-    entries = [min(4095, number**2 // 20) for number in range(300)]
-    table = lut(entries, 50, 12, kind)
-    path = write(tmp_path / "a.dcm", ramp(), VOILUTSequence=[table], WindowCenter=100, WindowWidth=50)
-    lit = apply_voi(ramp(), pydicom.dcmread(path))  # an independent reading; with 12 bits it has no wrap
-    assert np.array_equal(decode_dicom(path).pixels, np.round(lit / 4095 * 255))
-    by_hand = [entries[0], entries[0], entries[150], entries[299]]
-    assert lit.ravel()[[0, 50, 200, 399]].tolist() == by_hand
-
-
-@pytest.mark.parametrize("kind", ["US", "OW"])
-def test_tables_of_many_entries_of_eight_bits(tmp_path: Path, kind: str) -> None:
-    table = lut([number // 2 for number in range(400)], 0, 8, kind)
-    pixels = decode_dicom(write(tmp_path / "a.dcm", ramp(), VOILUTSequence=[table])).pixels
-    assert pixels.ravel().tolist() == [number // 2 for number in range(400)]
-
-
-def test_packed_table_of_eight_bits(tmp_path: Path) -> None:
-    """Two entries in each word, C.11.1.1.1."""
-    table = item(LUTDescriptor=[400, 0, 8])
-    table.add_new("LUTData", "US", [number // 2 | (number // 2 << 8) for number in range(0, 400, 2)])
-    pixels = decode_dicom(write(tmp_path / "a.dcm", ramp(), VOILUTSequence=[table])).pixels
-    assert pixels.ravel().tolist() == [number // 2 for number in range(400)]
-
-
-def test_modality_table_comes_before_the_window(tmp_path: Path) -> None:
-    table = lut([1000 + 3 * number for number in range(400)], 0, 16)
-    path = write(tmp_path / "a.dcm", ramp(), ModalityLUTSequence=[table], WindowCenter=1600, WindowWidth=400)
-    assert np.array_equal(decode_dicom(path).pixels, in_window(1000 + 3.0 * ramp(), 1600, 400))
-
-
-def test_modality_table_of_eight_bits_without_a_window(tmp_path: Path) -> None:
-    """What the table gives is no more what was stored in 8 bits."""
-    values = (ramp() // 4 + 20).astype(np.uint8)
-    table = lut([1000 * number for number in range(60)], 60, 16)
-    pixels = decode_dicom(write(tmp_path / "a.dcm", values, ModalityLUTSequence=[table])).pixels
-    assert (pixels.min(), pixels.max()) == (0, 255)
-    assert (np.diff(pixels.ravel().astype(int)) >= 0).all()
-    assert pixels[10, 0] == pytest.approx(255 * (10 / 59), abs=5)
-
-
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), centre=st.integers(-500, 500), width=st.integers(1, 900), windowed=st.booleans())
 def test_monochrome1_is_the_inverse(
@@ -219,115 +173,7 @@ def test_window_is_monotone_and_agrees_with_pydicom(
     assert np.allclose(window(numbers, round(centre, 3), round(width, 3), function), theirs, atol=1e-9)
 
 
-# Colour
-
-
-def test_rgb_as_stored() -> None:
-    expected = native("examples_rgb_color.dcm", "u1", (240, 320, 3))
-    image = decode_dicom(shipped("examples_rgb_color.dcm"))
-    assert np.array_equal(image.pixels, expected)
-    assert image.mode == "RGB"
-
-
-@pytest.mark.parametrize("bits", ["", "_16bit", "_32bit"])
-def test_rgb_in_run_lengths_of_any_depth(bits: str) -> None:
-    pixels = decode_dicom(shipped(f"SC_rgb_rle{bits}.dcm")).pixels
-    # the bands of the test picture: red, green, blue, cyan, magenta, yellow, and greys below
-    assert pixels[5, 50].tolist() == [255, 0, 0]
-    assert pixels[15, 50].tolist() == [255, 128, 128]
-    assert pixels[25, 50].tolist() == [0, 255, 0]
-    assert pixels[45, 50].tolist() == [0, 0, 255]
-    assert pixels[95, 50].tolist() == [255, 255, 255]
-
-
-@pytest.mark.parametrize("name", ["SC_rgb_jls_lossy_line", "SC_rgb_jls_lossy_sample"])
-def test_jpeg_ls_in_colour_is_nearly_lossless(name: str) -> None:
-    expected = decode_dicom(shipped("SC_rgb_rle.dcm")).pixels.astype(int)
-    assert np.abs(decode_dicom(shipped(f"{name}.dcm")).pixels - expected).max() <= 3
-
-
-def by_pillow(name: str, frame: int = 0) -> np.ndarray:
-    """What Pillow alone makes of the compressed stream of a frame."""
-    facts = pydicom.dcmread(shipped(name))
-    stream = get_frame(facts.PixelData, frame, number_of_frames=int(facts.get("NumberOfFrames", 1)))
-    return np.asarray(Image.open(io.BytesIO(stream)).convert("RGB")).astype(int)
-
-
-@pytest.mark.parametrize(
-    "name", ["SC_rgb_jpeg_dcmtk", "SC_rgb_dcmtk_+eb+cy+n1", "SC_rgb_dcmtk_+eb+cy+np", "SC_rgb_jpeg_lossy_gdcm"]
-)
-def test_jpeg_is_what_pillow_makes_of_the_same_stream(name: str) -> None:
-    pixels = decode_dicom(shipped(f"{name}.dcm")).pixels
-    assert np.abs(pixels - by_pillow(f"{name}.dcm")).max() <= 2  # they round at other places
-
-
-@pytest.mark.parametrize("name", ["examples_jpeg2k", "SC_rgb_gdcm_KY"])
-def test_jpeg_2000_is_what_pillow_makes_of_the_same_stream(name: str) -> None:
-    pixels = decode_dicom(shipped(f"{name}.dcm")).pixels
-    assert np.array_equal(pixels, by_pillow(f"{name}.dcm"))
-
-
-def test_frames_of_a_cine_loop() -> None:
-    path = shipped("examples_ybr_color.dcm")
-    assert frames(path) == 30
-    image = decode_dicom(path, 29)
-    assert np.abs(image.pixels - by_pillow(path.name, 29)).max() <= 2
-    assert image.mode == "YBR_FULL_422"
-    with pytest.raises(UnreadableImageError, match="holds 30 pictures, one a file is needed"):
-        decode_dicom(path, None)
-    for outside in (30, -1):
-        with pytest.raises(UnreadableImageError, match=f"holds 30 pictures, none with the number {outside}"):
-            decode_dicom(path, outside)
-
-
-def test_ybr_422_that_is_not_compressed() -> None:
-    stored = native("SC_ybr_full_422_uncompressed.dcm", "u1", (100, 50, 4)).astype(float)  # Y Y Cb Cr, C.7.6.3.1.3
-    luma = stored[..., :2].reshape(100, 100)
-    blue, red = (np.repeat(stored[..., place], 2, axis=1) - 128 for place in (2, 3))
-    expected = np.stack([luma + 1.402 * red, luma - 0.344136 * blue - 0.714136 * red, luma + 1.772 * blue], axis=-1)
-    pixels = decode_dicom(shipped("SC_ybr_full_422_uncompressed.dcm")).pixels
-    assert np.abs(pixels - np.clip(expected, 0, 255)).max() <= 0.51
-
-
-def test_palette() -> None:
-    facts = pydicom.dcmread(shipped("examples_palette.dcm"))
-    pixels = decode_dicom(shipped("examples_palette.dcm")).pixels
-    assert np.array_equal(pixels, np.round(apply_color_lut(facts.pixel_array, facts) / 65535 * 255))
-    index = 2 * int(facts.pixel_array[0, 0])  # and one by hand
-    tables = [facts[f"{colour}PaletteColorLookupTableData"].value for colour in RGB]
-    by_hand = [struct.unpack_from("<H", table, index)[0] for table in tables]
-    assert pixels[0, 0].tolist() == [round(entry / 257) for entry in by_hand]
-
-
 RGB = ("Red", "Green", "Blue")
-
-
-def test_segmented_palette(tmp_path: Path) -> None:
-    """C.7.9.2: three entries as they are, then a line of five to 250."""
-    segments = struct.pack("<9B", 0, 3, 10, 20, 50, 1, 5, 250, 0)
-    elements: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
-    for colour in RGB:
-        elements[f"{colour}PaletteColorLookupTableDescriptor"] = [8, 0, 8]
-        elements[f"Segmented{colour}PaletteColorLookupTableData"] = segments
-    indices = np.tile(np.arange(8, dtype=np.uint8), (16, 2))
-    pixels = decode_dicom(write(tmp_path / "a.dcm", indices, **elements)).pixels
-    assert pixels[0, :8].tolist() == [10, 20, 50, 90, 130, 170, 210, 250]  # and grey, since the planes are equal
-
-
-def test_segmented_palette_that_pydicom_would_wrap(tmp_path: Path) -> None:
-    elements: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
-    for colour in RGB:
-        elements[f"{colour}PaletteColorLookupTableDescriptor"] = [300, 0, 8]
-        elements[f"Segmented{colour}PaletteColorLookupTableData"] = struct.pack("<6B", 0, 1, 10, 1, 255, 250)
-    with pytest.raises(UnreadableImageError, match="has a palette that cannot be read"):
-        decode_dicom(write(tmp_path / "a.dcm", ramp(), **elements))
-
-
-def test_equal_channels_become_grey(tmp_path: Path) -> None:
-    grey = ramp("uint8")
-    image = decode_dicom(write(tmp_path / "a.dcm", np.stack([grey] * 3, axis=-1)))
-    assert np.array_equal(image.pixels, grey)
-    assert image.mode == "RGB"
 
 
 # Enhanced objects
@@ -411,17 +257,6 @@ def test_padding_below_zero_and_a_limit_of_zero(tmp_path: Path, padding: int, li
     pixels = decode_dicom(path).pixels
     assert not pixels[:5].any()
     assert np.array_equal(pixels[5:], robust(values[5:].astype(float)))
-
-
-def test_colours_of_twelve_bits(tmp_path: Path) -> None:
-    values = np.stack([10 * ramp(), 5 * ramp(), 4095 - ramp()], axis=-1)
-    for bits in (12, 16):  # 16 is the word's, not the colours': the bits in use are 12
-        image = decode_dicom(write(tmp_path / "a.dcm", values, BitsStored=bits, HighBit=bits - 1))
-        assert np.array_equal(image.pixels, np.round(values / 4095 * 255))
-        assert image.scaling == "0..4095"
-    image = decode_dicom(write(tmp_path / "b.dcm", values * 16))
-    assert np.array_equal(image.pixels, np.round(values * 16 / 65535 * 255))
-    assert image.scaling == "0..65535"
 
 
 @pytest.mark.parametrize(

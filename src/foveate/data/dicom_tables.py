@@ -43,8 +43,7 @@ def look_up(values: Values, facts: Dataset, table: Dataset) -> tuple[Values, int
 
 def largest(entries: Values, bits: int) -> int:
     """The entry that means white."""
-    needed = int(entries.max()).bit_length()
-    return int(2 ** (max(8, needed) if bits >= _WORD else max(bits, needed)) - 1)
+    return scaling.largest_of_bits(int(entries.max()), 8 if bits >= _WORD else bits)
 
 
 def coloured(stored: Values, facts: Dataset) -> NDArray[np.uint8]:

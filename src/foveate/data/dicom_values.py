@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from foveate.data import scaling
 from foveate.data.dicom_elements import PADDING, number, term, top
 from foveate.data.dicom_tables import coloured, look_up, palette_range, table_of
-from foveate.data.pixels import AS_STORED, UnreadableImageError
+from foveate.data.pixels import UnreadableImageError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -41,12 +41,8 @@ def colour(stored: Values, facts: Dataset) -> Scaled:
     """
     largest = top(facts)
     if largest > 255 and number(facts, "BitsAllocated") == number(facts, "BitsStored"):
-        largest = 2 ** max(8, int(stored.max()).bit_length()) - 1
-    return scaling.scale(stored, 0, largest), by_bits(largest)
-
-
-def by_bits(largest: int) -> str:
-    return AS_STORED if largest == 255 else f"0..{largest}"
+        largest = scaling.largest_of_bits(int(stored.max()))
+    return scaling.scale(stored, 0, largest), scaling.up_to(largest)
 
 
 def grey(stored: Values, facts: Dataset, inverted: bool) -> Scaled:
@@ -112,11 +108,11 @@ def _windowed(values: Values, facts: Dataset, background: NDArray[np.bool_]) -> 
     if centre is not None and width is not None and (width >= 1 or (width > 0 and function != "LINEAR")):
         return scaling.scale(window(values, centre, width, function), 0, 1), scaling.BY_WINDOW
     if _is_display(facts):
-        return scaling.scale(values, 0, top(facts)), by_bits(top(facts))
+        return scaling.scale(values, 0, top(facts)), scaling.up_to(top(facts))
     if _is_hounsfield(facts):
         return scaling.scale(window(values, *CT_WINDOW), 0, 1), scaling.BY_CT_WINDOW
     low, high = scaling.robust_range(values if background.all() else values[~background])
-    return scaling.scale(values, low, high), scaling.BY_PERCENTILES
+    return scaling.scale(values, low, high), scaling.OF_IMAGE
 
 
 def _is_display(facts: Dataset) -> bool:

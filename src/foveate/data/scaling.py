@@ -32,7 +32,6 @@ BY_WINDOW = "window of the file"
 BY_TABLE = "table of the file"
 BY_PALETTE = "palette of the file"
 BY_CT_WINDOW = "CT window 40/400"
-BY_PERCENTILES = "percentiles of the image"
 
 
 def to_8_bits(values: NDArray[Any], white_is_zero: bool = False) -> tuple[NDArray[np.uint8], str]:
@@ -71,7 +70,12 @@ def white_of(values: NDArray[Any]) -> int | None:
         return 1
     if low < 0 or high > _MOST or (fractions and (defined != np.floor(defined)).any()):
         return None
-    return int(2 ** max(8, int(high).bit_length()) - 1)
+    return largest_of_bits(int(high))
+
+
+def largest_of_bits(highest: int, at_least: int = 8) -> int:
+    """The largest number of the bits that a number needs, or of so many bits at least: 4095 for 3000."""
+    return int(2 ** max(at_least, highest.bit_length()) - 1)
 
 
 def robust_range(values: NDArray[Any]) -> tuple[float, float]:
