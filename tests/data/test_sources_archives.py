@@ -239,6 +239,19 @@ def test_other_arrays(tmp_path: Path, change: dict[str, Any], message: str) -> N
         read_source(tmp_path / "x.npz")
 
 
+def test_a_disk_that_fails_is_no_damage_of_an_npz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez(tmp_path / "x.npz", **medmnist())  # type: ignore[arg-type]
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(np, "load", fail)
+        with pytest.raises(FoveateError, match=r"x\.npz cannot be read \(Input/output error\)\. Once it can be"):
+            read_source(tmp_path / "x.npz")
+    assert len(read_source(tmp_path / "x.npz").images) == 12
+
+
 def test_pictures_too_small_and_what_an_npz_needs_not(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", **medmnist(side=8))  # type: ignore[arg-type]
     source = read_source(tmp_path / "x.npz")

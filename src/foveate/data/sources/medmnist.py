@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.data.pixels import Decoded, check_size, without_equal_channels
+from foveate.data.pixels import Decoded, UnreachableImageError, check_size, fault, without_equal_channels
 from foveate.data.sources.archives import unpacked
 from foveate.data.sources.source import Source, SourceImage
 from foveate.errors import FoveateError
@@ -87,6 +87,9 @@ def _mapped(array: Path, file: str) -> NDArray[Any] | None:
     try:
         with np.errstate(over="ignore"):  # sizes that a damaged header makes up
             mapped: NDArray[Any] = np.load(array, mmap_mode="r", allow_pickle=False)
-    except Exception as error:
+    except Exception as error:  # damage raises anything; Python objects, which could run code, a ValueError
+        found = fault(error)
+        if isinstance(found, UnreachableImageError):
+            raise FoveateError(f"{file} {found}. Once it can be, start the same command again.") from error
         raise FoveateError(f"{file}: {array.stem} is no array of numbers: {error}.") from error
     return mapped
