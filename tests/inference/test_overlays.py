@@ -6,58 +6,84 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
+from foveate.explanation.geometry import on_original
 from foveate.explanation.overlays import greyed, overlay
 from foveate.explanation.resolution import coarse
-from foveate.inference.images import ImagePath
-from foveate.inference.overlays import Folder, draw
+from foveate.inference.images import ImagePath, Picture
+from foveate.inference.model import ModelFacts
+from foveate.inference.overlays import Drawn, Folder, picture_of
+from foveate.inference.stream import Prediction
 
 
 def image_named(inside: str) -> ImagePath:
     return ImagePath(inside, Path(), inside, inside)
 
 
+IMAGE = np.random.default_rng(0).integers(0, 255, (60, 400, 3), dtype=np.uint8)
+RAMP = np.linspace(0, 2, 49, dtype=np.float32).reshape(7, 7)
+LEFT, RIGHT, BELOW = np.s_[10:70, 10:410], np.s_[10:70, 420:820], np.s_[80:]
+
+
+def drawn(
+    raw: NDArray[np.float32], image: NDArray[np.uint8] = IMAGE, name: str = "sick", target: int | None = None
+) -> Drawn:
+    height, width, _ = image.shape
+    pixels = np.zeros((224, 224, 3), dtype=np.uint8)
+    picture = Picture(image_named("a.png"), pixels, height, width, image, ())
+    facts = ModelFacts(Path("run"), "resnet18", ("well", name), 224, "stretch", 3, frozenset())
+    return picture_of(Prediction(picture, 1, np.array([0.25, 0.75]), raw), facts, target)
+
+
 def test_the_image_and_its_overlay_stand_side_by_side_unchanged() -> None:
-    image = np.random.default_rng(0).integers(0, 255, (60, 400, 3), dtype=np.uint8)
-    heat = np.linspace(0, 1, 400) * np.ones((60, 1))
-    picture = draw(image, heat, "sick", 0.75)
-    assert picture.shape[1] == 2 * 400 + 30
-    np.testing.assert_array_equal(picture[10:70, 10:410], image)
-    np.testing.assert_array_equal(picture[10:70, 420:820], overlay(image, heat))
-    assert (picture[80:] < 128).any()  # the caption
+    found = drawn(RAMP)
+    assert found.picture.shape[1] == 2 * 400 + 30
+    np.testing.assert_array_equal(found.picture[LEFT], IMAGE)
+    np.testing.assert_array_equal(found.picture[RIGHT], overlay(IMAGE, on_original(RAMP, 60, 400, 224, "stretch")))
+    assert (found.picture[BELOW] < 128).any()  # the caption
+    assert (found.blank, found.flat, found.caution) == (False, False, "")
 
 
-def test_a_blank_map_is_drawn_grey_and_captioned_otherwise() -> None:
-    image = np.random.default_rng(0).integers(0, 255, (60, 400, 3), dtype=np.uint8)
-    blank = draw(image, np.zeros((60, 400)), "sick", 0.75)
-    np.testing.assert_array_equal(blank[10:70, 420:820], greyed(image))
-    faint = np.zeros((60, 400))
+@pytest.mark.parametrize("raw", [np.zeros((7, 7), np.float32), -RAMP])
+def test_a_blank_map_is_drawn_grey_and_captioned_otherwise(raw: NDArray[np.float32]) -> None:
+    faint = np.zeros((7, 7), np.float32)
     faint[0, 0] = 1
-    shown = draw(image, faint, "sick", 0.75)
-    assert shown.shape == blank.shape
-    assert not np.array_equal(shown[80:], blank[80:])
+    blank, shown = drawn(raw), drawn(faint)
+    assert (blank.blank, shown.blank) == (True, False)
+    np.testing.assert_array_equal(blank.picture[RIGHT], greyed(IMAGE))
+    assert shown.picture.shape == blank.picture.shape
+    assert not np.array_equal(shown.picture[BELOW], blank.picture[BELOW])
 
 
 def test_a_caution_stands_in_the_caption() -> None:
-    image, heat = np.zeros((60, 400, 3), dtype=np.uint8), np.ones((60, 400))
-    plain, cautious = draw(image, heat, "sick", 0.75), draw(image, heat, "sick", 0.75, caution=coarse((2, 2)))
-    lines = round((cautious.shape[0] - plain.shape[0]) / 17)  # of 12 points
+    plain, cautious = drawn(RAMP), drawn(RAMP[:2, :2])
+    assert cautious.caution == coarse((2, 2))
+    lines = round((cautious.picture.shape[0] - plain.picture.shape[0]) / 17)  # of 12 points
     assert lines == 2
-    assert (cautious[plain.shape[0] - 30 : -10] < 128).any()
+    assert (cautious.picture[plain.picture.shape[0] - 30 : -10] < 128).any()
 
 
 def test_a_flat_map_leaves_the_image_plain_and_is_captioned_otherwise() -> None:
-    image = np.random.default_rng(0).integers(0, 255, (60, 400, 3), dtype=np.uint8)
-    heat = np.full((60, 400), 0.999)
-    flat, drawn = draw(image, heat, "sick", 0.75, flat=True), draw(image, heat, "sick", 0.75)
-    np.testing.assert_array_equal(flat[10:70, 420:820], image)
-    assert not np.array_equal(flat[80:], drawn[80:])
+    flat, shown = drawn(np.full((7, 7), 0.999, np.float32)), drawn(RAMP)
+    assert (flat.flat, flat.blank) == (True, False)
+    np.testing.assert_array_equal(flat.picture[RIGHT], IMAGE)
+    assert not np.array_equal(flat.picture[BELOW], shown.picture[BELOW])
+
+
+def test_the_caption_is_of_the_class_that_is_explained() -> None:
+    own, predicted, other = drawn(RAMP), drawn(RAMP, target=1), drawn(RAMP, target=0)
+    np.testing.assert_array_equal(own.picture, predicted.picture)
+    np.testing.assert_array_equal(own.picture[RIGHT], other.picture[RIGHT])
+    assert not np.array_equal(own.picture[BELOW], other.picture[BELOW])
 
 
 def test_captions_fit_under_small_images() -> None:
     image = np.zeros((16, 16, 3), dtype=np.uint8)
-    picture = draw(image, np.zeros((16, 16)), "a class with a very long name indeed, and then some more words", 0.5)
+    name = "a class with a very long name indeed, and then some more words"
+    picture = drawn(np.zeros((7, 7), np.float32), image, name).picture
     assert (picture[40:, -8:] == 255).all()  # nothing runs over the edge
 
 

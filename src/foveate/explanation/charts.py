@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -61,7 +62,7 @@ BACKBONES: dict[str, str] = {}  # titles of plugins' backbones
 
 
 @dataclass(frozen=True)
-class Scored:
+class Scored(abc.ABC):
     """One model's scored runs, and their look, which only depends on its place among the models."""
 
     model: str
@@ -70,14 +71,14 @@ class Scored:
     marker: str
 
     @property
+    @abc.abstractmethod
     def aucs(self) -> list[float]:
         """AUC of each run, per cent; NaN where a run has none."""
-        raise NotImplementedError
 
     @property
+    @abc.abstractmethod
     def scores(self) -> list[Scores]:
         """The scores of each run that has cases of both classes."""
-        raise NotImplementedError
 
     @property
     def mean_auc(self) -> float:

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from foveate import runs
 from foveate.explanation import resolution
-from foveate.explanation.ends import between
+from foveate.explanation.display_range import between
 from foveate.explanation.geometry import is_flat_on_original, on_original
 from foveate.explanation.overlays import greyed, overlay
 from foveate.inference.images import ImagePath
@@ -33,7 +33,7 @@ _NAME = 200  # bytes of a file's name; file systems take 255
 class Drawn:
     """The picture of one prediction."""
 
-    picture: NDArray[np.uint8]  # (H, W, 3), as `draw` makes it
+    picture: NDArray[np.uint8]  # (H, W, 3), as `beside` makes it
     blank: bool  # no evidence for the class that it explains
     flat: bool  # the same evidence everywhere
     caution: str  # that the map is coarse, '' where it is not
@@ -42,52 +42,38 @@ class Drawn:
 def picture_of(found: Prediction, facts: ModelFacts, target: int | None = None) -> Drawn:
     """The picture of a prediction that was made to be drawn.
 
-    `target`: the index of the class that the map explains, by default the predicted one.
+    `target`: the index of the class that the map explains, by default the predicted one. A blank map leaves the image
+    greyed and a flat one (`geometry.is_flat_on_original`) plain, and the caption says so.
     """
-    assert found.picture.drawn_on is not None
-    assert found.raw is not None
+    image, raw = found.picture.drawn_on, found.raw
+    assert image is not None
+    assert raw is not None
     explained = found.predicted if target is None else target
-    height, width, _ = found.picture.drawn_on.shape
-    heat = on_original(found.raw, height, width, facts.pixels, facts.fit)
-    flat, caution = is_flat_on_original(found.raw, heat), resolution.coarse(found.raw.shape)
     name, probability = facts.classes[explained], float(found.probabilities[explained])
-    highest = float(found.raw.max())
-    picture = draw(found.picture.drawn_on, heat, name, probability, flat, caution, highest)
-    return Drawn(picture, not heat.any(), flat, caution)
-
-
-def draw(
-    image: NDArray[np.uint8],
-    heat: NDArray[np.float64],
-    predicted: str,
-    probability: float,
-    flat: bool = False,
-    caution: str = "",
-    highest: float | None = None,
-) -> NDArray[np.uint8]:
-    """Image (H, W, 3) and heat (H, W) in [0, 1] -> RGB picture: both side by side in full, the caption below.
-
-    A blank map leaves the image greyed and a flat one (`geometry.is_flat_on_original`) plain, and the caption says so;
-    `caution` stands below, such as that a map is coarse; `highest` is the map's highest value, drawn as opaque.
-    """
-    blank = not heat.any()
-    height, width = heat.shape
-    caption = f"{predicted}: {probability:.3f}"
-    explained = f"right: Grad-CAM for {predicted}" + ("" if highest is None else f", {between(0, highest)}")
+    height, width, _ = image.shape
+    heat = on_original(raw, height, width, facts.pixels, facts.fit)
+    blank, flat = not heat.any(), is_flat_on_original(raw, heat)
     if blank:
-        explained = f"blank heat-map: no positive evidence for {predicted}"
+        right, said = greyed(image), f"blank heat-map: no positive evidence for {name}"
     elif flat:
-        explained = f"flat heat-map: all places speak for {predicted} alike"
+        right, said = image, f"flat heat-map: all places speak for {name} alike"
+    else:
+        right, said = overlay(image, heat), f"right: Grad-CAM for {name}, {between(0, float(raw.max()))}"
+    caution = resolution.coarse(raw.shape)
+    return Drawn(beside(image, right, f"{name}: {probability:.3f}", said, caution, SMALL_PRINT), blank, flat, caution)
+
+
+def beside(left: NDArray[np.uint8], right: NDArray[np.uint8], caption: str, *small: str) -> NDArray[np.uint8]:
+    """Two pictures (H, W, 3) of one size -> one with both in full, the caption below, and under it what is small."""
+    height, width, _ = left.shape
     lines = [(line, _INK) for line in textwrap.wrap(caption, _LINE)]
-    small = filter(None, (explained, caution, SMALL_PRINT))
     lines += [(line, _FAINT) for text in small for line in textwrap.wrap(text, _LINE)]
     font = _font(min(24, max(12, width // 36)))
     step = round(font.size * 1.4)
     text_width = max(int(font.getlength(line)) + 1 for line, _ in lines)
     size = (max(2 * width + 3 * _MARGIN, text_width + 2 * _MARGIN), height + 3 * _MARGIN + step * len(lines))
     canvas = Image.new("RGB", size, "white")
-    canvas.paste(Image.fromarray(image), (_MARGIN, _MARGIN))
-    right = greyed(image) if blank else overlay(image, np.zeros_like(heat) if flat else heat)
+    canvas.paste(Image.fromarray(left), (_MARGIN, _MARGIN))
     canvas.paste(Image.fromarray(right), (2 * _MARGIN + width, _MARGIN))
     pen = ImageDraw.Draw(canvas)
     for number, (line, colour) in enumerate(lines):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ def conv3x3(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
 
 
-class _Block(nn.Module):
+class _Block(nn.Module, abc.ABC):
     """What both kinds of residual block share: a branch, a shortcut, and attention at a place."""
 
     expansion = 1  # output channels over the width
@@ -34,8 +35,9 @@ class _Block(nn.Module):
                 nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
             )
 
+    @abc.abstractmethod
     def branch(self, x: Tensor) -> Tensor:
-        raise NotImplementedError
+        """The convolutions beside the shortcut: (N, in_channels, H, W) -> (N, out_channels, H / stride, W / stride)."""
 
     def attend(self, where: str, x: Tensor) -> Tensor:
         """x through the attention, if this is its place."""
