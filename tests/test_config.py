@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from foveate.config import Study, dump_study, load_study, nearest, parse_study, presets
+from foveate.config import Study, did_you_mean, dump_study, load_study, nearest, parse_study, presets
 from foveate.errors import UsageError
 
 SMALL: dict[str, Any] = {
@@ -139,6 +139,8 @@ def test_unknown_study() -> None:
 def test_nearest() -> None:
     assert nearest("cbma", ["cbam", "se"]) == "cbam"
     assert nearest("xyz", ["cbam", "se"]) == ""
+    assert did_you_mean("cbma", ["cbam", "se"]) == " (did you mean cbam?)"
+    assert did_you_mean("xyz", ["cbam", "se"]) == ""
 
 
 def test_values_never_change() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foveate import console
-from foveate.config import Study, nearest
+from foveate.config import Study, did_you_mean
 from foveate.errors import Interrupted, UsageError
 from foveate.overrides import Overrides, find
 
@@ -56,9 +56,8 @@ def _overrides(options: Mapping[str, Any]) -> Overrides:
     """Options of Python as those of the command line. Raises UsageError for one that does not exist."""
     for name in options:
         if name not in _KNOWN:
-            hint = nearest(name, _KNOWN)
-            did_you_mean = f" (did you mean {hint}?)" if hint else ""
-            raise UsageError(f"foveate.run has no option {name!r}{did_you_mean}: known are {', '.join(_KNOWN)}.")
+            meant = did_you_mean(name, _KNOWN)
+            raise UsageError(f"foveate.run has no option {name!r}{meant}: known are {', '.join(_KNOWN)}.")
     return Overrides(**{name: _written(name, value) for name, value in options.items() if value is not None})
 
 

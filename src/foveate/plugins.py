@@ -21,7 +21,6 @@ from typing import Any
 from foveate import attention, config, runs
 from foveate.config import Model, Study
 from foveate.errors import UsageError
-from foveate.explanation import captions, charts
 from foveate.runs import StudyFolder
 
 KINDS = ("MECHANISMS", "METHODS", "BACKBONES")
@@ -159,11 +158,13 @@ def with_errors(file: Path, call: Callable[[], object]) -> None:
 
 def _add(file: Path, defined: dict[str, Any]) -> Iterator[str]:
     """Check all that a plugin defines, then add it; yields the names."""
+    from foveate.attention.trial import try_mechanism
+    from foveate.explanation import captions, charts
     from foveate.explanation.cam.methods import METHODS
     from foveate.models.resnet import BACKBONES, require_backbone
 
     registries: dict[str, tuple[dict[str, Any], Callable[[Any], object], dict[str, str]]] = {
-        "MECHANISMS": (attention.MECHANISMS, attention.require_mechanism, charts.ATTENTION),
+        "MECHANISMS": (attention.MECHANISMS, try_mechanism, charts.ATTENTION),
         "METHODS": (METHODS, _require_method, captions.METHODS),
         "BACKBONES": (BACKBONES, require_backbone, charts.BACKBONES),
     }

@@ -10,7 +10,7 @@ from PIL import Image
 
 from foveate import runs
 from foveate.explanation import charts, figures, panels, selection
-from foveate.explanation.ends import BLANK
+from foveate.explanation.display_range import BLANK
 from foveate.explanation.geometry import geometry
 from foveate.explanation.overlays import INFERNO, greyed, lesion_contour, overlay
 from foveate.runs import StudyFolder

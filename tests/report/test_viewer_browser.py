@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from foveate import runs
 from foveate.explanation import heatmaps, panels
-from foveate.explanation.ends import between, number
+from foveate.explanation.display_range import between, number
 from foveate.explanation.geometry import geometry
 from foveate.explanation.heatmaps import Heatmaps
 from foveate.report import viewer

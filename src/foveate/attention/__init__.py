@@ -6,7 +6,7 @@ import importlib
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from foveate.config import nearest
+from foveate.config import did_you_mean
 from foveate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,22 +42,14 @@ def list_attention() -> list[str]:
 def mechanism_of(name: str) -> type[Attention]:
     """The class of a mechanism. Raises UsageError for an unknown one, naming the nearest."""
     if name not in MECHANISMS:
-        hint = nearest(name, list_attention())
-        did_you_mean = f" (did you mean {hint}?)" if hint else ""
+        meant = did_you_mean(name, list_attention())
         known = ", ".join(list_attention())
-        raise UsageError(f"there is no attention {name!r}{did_you_mean}: known are {known}; --plugin adds your own.")
+        raise UsageError(f"there is no attention {name!r}{meant}: known are {known}; --plugin adds your own.")
     entry = MECHANISMS[name]
     if not isinstance(entry, tuple):
         return entry
     mechanism: type[Attention] = getattr(importlib.import_module(f"foveate.attention.{entry[0]}"), entry[1])
     return mechanism
-
-
-def require_mechanism(entry: Any) -> None:
-    """Raises UsageError where something is no class that keeps the contract of `base.Attention`."""
-    from foveate.attention.trial import try_mechanism
-
-    try_mechanism(entry)
 
 
 def options_of(name: str) -> list[str]:
@@ -77,10 +69,9 @@ def create_attention(name: str, channels: int, init: str = "official", **options
         raise UsageError(f"an attention block has no initialisation {init!r}: known are {', '.join(INITS)}.")
     for option in options:
         if option not in known:
-            hint = nearest(option, known)
-            did_you_mean = f" (did you mean {hint}?)" if hint else ""
+            meant = did_you_mean(option, known)
             options_known = f"its options are {', '.join(known)}" if known else "it has none"
-            raise UsageError(f"{name} has no option {option!r}{did_you_mean}: {options_known}.")
+            raise UsageError(f"{name} has no option {option!r}{meant}: {options_known}.")
     try:
         block = mechanism(channels, **options)
     except TypeError as error:  # an option of a wrong type, such as a word for a number

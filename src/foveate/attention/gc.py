@@ -13,7 +13,7 @@ from foveate.attention import fused
 from foveate.attention.base import Attention, hidden_channels, init_default
 from foveate.attention.dimensions import CONVOLUTIONS, broadcast, check_dims, positions
 from foveate.attention.fused_context import added, attended
-from foveate.config import nearest
+from foveate.config import did_you_mean
 from foveate.errors import UsageError
 
 FUSIONS = ("channel_add", "channel_mul")
@@ -58,9 +58,8 @@ class GlobalContext(Attention):
             raise UsageError(f"GC has no pooling {pooling!r}: give one of {', '.join(POOLINGS)}.")
         wrong = [name for name in fusion if name not in FUSIONS]
         if wrong or not fusion or isinstance(fusion, str):
-            hint = nearest(str(wrong[0]), list(FUSIONS)) if wrong and not isinstance(fusion, str) else ""
-            did_you_mean = f" (did you mean {hint}?)" if hint else ""
-            raise UsageError(f"GC's fusion is a list of {' and/or '.join(FUSIONS)}, not {fusion!r}{did_you_mean}.")
+            meant = did_you_mean(str(wrong[0]), list(FUSIONS)) if wrong and not isinstance(fusion, str) else ""
+            raise UsageError(f"GC's fusion is a list of {' and/or '.join(FUSIONS)}, not {fusion!r}{meant}.")
         check_dims(dims)
         self.dims = dims
         hidden = hidden_channels(channels, ratio)

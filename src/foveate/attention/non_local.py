@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from foveate.attention.base import Attention, Place, reduced_channels
 from foveate.attention.queries import at_queries, central
-from foveate.config import nearest
+from foveate.config import did_you_mean
 from foveate.errors import UsageError
 
 KINDS = ("embedded_gaussian", "gaussian", "dot_product", "concatenation")
@@ -53,9 +53,8 @@ class NonLocal(Attention):
     ) -> None:
         super().__init__()
         if kind not in KINDS:
-            hint = nearest(str(kind), list(KINDS))
-            did_you_mean = f" (did you mean {hint}?)" if hint else ""
-            raise UsageError(f"non_local has no kind {kind!r}{did_you_mean}: known are {', '.join(KINDS)}.")
+            meant = did_you_mean(str(kind), list(KINDS))
+            raise UsageError(f"non_local has no kind {kind!r}{meant}: known are {', '.join(KINDS)}.")
         hidden = reduced_channels(channels, reduction)
         self.kind, self.sub_sample, self.pool_first = kind, sub_sample, pool_first
         embedded = kind != "gaussian"

@@ -203,10 +203,10 @@ def read_study(name_or_path: str | Path) -> dict[str, Any]:
         except UnicodeDecodeError as error:
             raise UsageError(f"{path} is not a text file in UTF-8: a study is a YAML file.") from error
     else:
-        hint = nearest(str(name_or_path), presets())
+        meant = did_you_mean(str(name_or_path), presets())
         raise UsageError(
             f"there is no study {str(name_or_path)!r}: give a YAML file, an existing study's folder, or one of "
-            f"{', '.join(presets())}{f' (did you mean {hint}?)' if hint else ''}."
+            f"{', '.join(presets())}{meant}."
         )
     try:
         data = load_yaml(content)
@@ -270,6 +270,12 @@ def dump_study(study: Study, folder: Path | None = None) -> str:
 def nearest(word: str, right: list[str]) -> str:
     """The right word that is nearest to a wrong one, or '' where none is near."""
     return next(iter(difflib.get_close_matches(word, right, n=1, cutoff=0.5)), "")
+
+
+def did_you_mean(word: str, right: list[str]) -> str:
+    """Behind a wrong word in a message: " (did you mean cbam?)", or '' where no right word is near."""
+    hint = nearest(word, right)
+    return f" (did you mean {hint}?)" if hint else ""
 
 
 _BOUNDS = {"ge": "at least", "gt": "greater than", "le": "at most", "lt": "less than"}

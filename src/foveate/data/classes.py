@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from foveate.config import nearest
+from foveate.config import did_you_mean
 from foveate.errors import UsageError
 
 _HEALTHY = re.compile(
@@ -27,9 +27,8 @@ def two_classes(labels: Sequence[str], positive: Sequence[str], source: str) -> 
     names, positive = sorted(set(labels)), [unicodedata.normalize("NFC", label) for label in positive]
     for label in positive:
         if label not in names:
-            hint = nearest(label, names)
-            did_you_mean = f" (did you mean {hint}?)" if hint else ""
-            raise UsageError(f"{source} has no class {label!r}{did_you_mean}: its classes are {', '.join(names)}.")
+            meant = did_you_mean(label, names)
+            raise UsageError(f"{source} has no class {label!r}{meant}: its classes are {', '.join(names)}.")
     if not positive:
         if len(names) > 2:
             diseased = [name for name in names if not _HEALTHY.fullmatch(name)]

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from foveate.data import lesion_masks
 from foveate.data.classes import two_classes
-from foveate.data.contents import refuse
 from foveate.data.duplicates import Grey
 from foveate.data.findings import Findings, inspect
 from foveate.data.image_facts import ImageFacts, facts_of, grey_copy
 from foveate.data.pixels import Decoded, UnreachableImageError, UnreadableImageError, fault, quiet_pillow
+from foveate.data.reachable import refuse
 from foveate.data.shortcuts import with_size
 from foveate.data.sources import Source, SourceImage, Tally, file_of, open_image, tally
 from foveate.data.sources.source import printable

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from foveate import locks, runs
 from foveate.config import Images
-from foveate.data import contents, freshness, lesion_masks
-from foveate.data.contents import Reached
+from foveate.data import freshness, lesion_masks
 from foveate.data.decoders import ENOUGH
 from foveate.data.fit import square
 from foveate.data.image_facts import ImageFacts, facts_of
 from foveate.data.npy import GrowingArray
 from foveate.data.pixels import Decoded, UnreachableImageError, UnreadableImageError, as_channels, fault
+from foveate.data.reachable import Reached, reach, refuse
 from foveate.data.sources import Source, SourceImage, file_of, open_image
 from foveate.data.sources.archives import cache_folder
 from foveate.data.threads import in_threads
@@ -104,7 +104,7 @@ def packed(
     cannot be written, and where a file is changed meanwhile.
     """
     states = freshness.listing(source)
-    reached = contents.reach(source, skip_unreadable)
+    reached = reach(source, skip_unreadable)
     place = cache_folder() / "packs" / _key(reached.source, settings, reached.hashes)
     with runs.disk_errors(place):
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -178,7 +178,7 @@ def _build(place: Path, reached: Reached, settings: Images, advance: Advance) ->
             advance(len(chunk))
             away = {row: own.away for row, own in enumerate(whole_chunk, number) if own.away is not None}
             if away:
-                contents.refuse(reached.source, away)
+                refuse(reached.source, away)
             number += len(chunk)
         os.fsync(journal.fileno())
     return unfinished

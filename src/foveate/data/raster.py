@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from foveate.data import deep, orientation, scaling, tiff
+from foveate.data import bit_depth, orientation, scaling, tiff
 from foveate.data.pixels import (
     AS_STORED,
     Decoded,
@@ -19,10 +19,14 @@ from foveate.data.pixels import (
     too_large,
     without_equal_channels,
 )
-from foveate.data.whole import check_whole
+from foveate.data.truncation import check_whole
 
 
 def decode_raster(path: Path, frame: int | None, least: int) -> Decoded:
+    """One picture of a file, its only one without `frame`; a large JPEG in half its size or less, down to `least`.
+
+    Raises UnreadableImageError for what is no picture or damaged, UnreachableImageError where the disk fails.
+    """
     try:
         return _decode(path, frame, least)
     except UnreadableImageError:
@@ -53,7 +57,7 @@ def _decode(path: Path, frame: int | None, least: int) -> Decoded:
             image.filename = ""  # else Pillow maps the file into memory, and mixes up the sides of a turned picture
         if file_format == "JPEG":
             image.draft(None, (least, least))
-        pixels, said = deep.decode(image, path, number) if deep.is_deep(image) else _pixels(image)
+        pixels, said = bit_depth.decode(image, path, number) if bit_depth.is_deep(image) else _pixels(image)
         # Not before: to know the orientation of a PNG, Pillow decodes it. A TIFF it has turned by itself.
         turn = orientation.UPRIGHT if file_format == "TIFF" else orientation.orientation_of(image)
     pixels = without_equal_channels(orientation.upright(pixels, turn))

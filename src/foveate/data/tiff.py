@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from foveate.data import deep, orientation, scaling
+from foveate.data import bit_depth, orientation, scaling
 from foveate.data.pixels import (
     Decoded,
     UnreadableImageError,
@@ -41,6 +41,7 @@ _PREMULTIPLIED, _ALPHA = 1, 2  # kinds of extra samples (TIFF 6.0, section 18)
 
 
 def is_tiff(path: Path) -> bool:
+    """Whether a file begins as TIFF or BigTIFF do."""
     with path.open("rb") as file:
         return file.read(4) in _MAGIC
 
@@ -72,7 +73,7 @@ def numbers(image: Image.Image) -> NDArray[Any]:
         tags: Any = image.tag_v2  # type: ignore[attr-defined]
         if _first(tags.get(_FORMAT, _UNSIGNED)) == _UNSIGNED:
             values = values.view(np.uint32)
-    return deep.without_transparent(values, image.info.get("transparency"))
+    return bit_depth.without_transparent(values, image.info.get("transparency"))
 
 
 def decode_tiff(path: Path, frame: int | None) -> Decoded:
@@ -118,11 +119,11 @@ def _kind(page: TiffPage) -> str:
     return f"{channels} of {page.bitspersample} bits{number}"
 
 
-def _on_black(values: NDArray[Any], page: TiffPage) -> deep.Read:
+def _on_black(values: NDArray[Any], page: TiffPage) -> bit_depth.Read:
     """(H, W) or (H, W, S) as stored -> (H, W) or (H, W, 3) in 8 bits."""
     extra = page.samplesperpixel - _CHANNELS[int(page.photometric)]
     if extra and page.extrasamples[0] == _ALPHA and values.dtype.kind == "u" and page.photometric != _WHITE_IS_ZERO:
-        return deep.on_black(values)
+        return bit_depth.on_black(values)
     if extra:  # colours that are multiplied by their alpha lie on black already; other samples say nothing of colour
         values = values[..., :-1]
     values = values[..., 0] if values.ndim == 3 and values.shape[-1] == 1 else values

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from foveate.explanation import ends
+from foveate.explanation import display_range
 from foveate.explanation.charts import COLOURS, INK, model_title
-from foveate.explanation.ends import FLAT
+from foveate.explanation.display_range import FLAT
 from foveate.explanation.overlays import CONTOUR, overlay
 from foveate.explanation.panels import Column, Panel
 
@@ -87,7 +87,7 @@ def _wrapped(title: str) -> str:
 def _draw(axes: Axes, drawn: Drawn, row: int, column: Column) -> None:
     if drawn.positions is not None:
         values = drawn.positions[row]
-        one = ends.shown(column.geometry.enlarge(values), from_zero=False)
+        one = display_range.shown(column.geometry.enlarge(values), from_zero=False)
         axes.imshow(overlay(column.image, one.heat))
         if drawn.kind == "affinity":
             height, width = values.shape
@@ -104,5 +104,5 @@ def _draw(axes: Axes, drawn: Drawn, row: int, column: Column) -> None:
         axes.set_yticklabels(["0", ".5", "1"], fontsize=6)
         axes.set_xticklabels(["0", str(last)], fontsize=6)
         axes.tick_params(length=2, pad=1.5)
-        words = ends.between(float(gates.min()), float(gates.max()))
+        words = display_range.between(float(gates.min()), float(gates.max()))
         axes.set_xlabel(words, fontsize=7, color=INK, labelpad=-4)

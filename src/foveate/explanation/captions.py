@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foveate.explanation.ends import BLANK, FLAT
+from foveate.explanation.display_range import BLANK, FLAT
 from foveate.explanation.heatmaps import Heatmaps
 
 # One maximum for each map, or one for all models' maps of the same image.

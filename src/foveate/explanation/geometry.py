@@ -12,7 +12,7 @@ from PIL import Image
 
 from foveate.data.fit import on_square
 from foveate.explanation import heatmaps
-from foveate.explanation.ends import is_flat
+from foveate.explanation.display_range import is_flat
 
 LONGEST = 2  # times the square's side: an image as a whole is shown no longer than that
 
@@ -87,7 +87,7 @@ def on_original(raw: NDArray[np.floating], height: int, width: int, side: int, f
 
 
 def is_flat_on_original(raw: NDArray[np.floating], heat: NDArray[np.float64]) -> bool:
-    """Whether a map is flat (`ends.is_flat`), by itself or in the part that shows on the original.
+    """Whether a map is flat (`display_range.is_flat`), by itself or in the part that shows on the original.
 
     heat: `on_original(raw, ...)`. Where "crop" cut the image, that is 0 around a flat map too, which says nothing. A
     blank map is not flat.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from foveate import runs
 from foveate.data.pack import Pack
 from foveate.errors import UsageError
-from foveate.explanation import captions, charts, ends, heatmaps, selection
+from foveate.explanation import captions, charts, display_range, heatmaps, selection
 from foveate.explanation.geometry import Geometry, geometry, original_sizes
 from foveate.explanation.heatmaps import Heatmaps
 from foveate.explanation.localisation.region_table import Regions
@@ -152,10 +152,10 @@ def _column(candidates: Candidates, case: str, sizes: Mapping[str, tuple[int, in
     contour = np.empty((0, 2, 2)) if mask is None else own.points(lesion_contour(mask))
     values = {model: own.enlarge(of.drawable[selection.rows_of(of)[case]]) for model, of in candidates.shown.items()}
     from_zero = all(of.from_zero for of in candidates.shown.values())
-    shared = ends.shared_ends(values.values(), from_zero) if scale == "shared" else None
+    shared = display_range.shared_ends(values.values(), from_zero) if scale == "shared" else None
     cells = {}
     for model, of in values.items():
-        one = ends.shown(of, from_zero, shared)
+        one = display_range.shown(of, from_zero, shared)
         share = selection.softmax(candidates.maps[model].logits[candidates.rows[model][case]])
         picture = greyed(image) if one.blank else overlay(image, one.heat)
         says = float(share[truth]), classes[int(share.argmax())]

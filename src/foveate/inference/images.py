@@ -15,10 +15,10 @@ from foveate.data.fit import square
 from foveate.data.pixels import Decoded, UnreadableImageError, as_channels
 from foveate.data.sources import Source, SourceImage, open_path
 from foveate.data.sources.archives import unpacked
+from foveate.data.sources.file_names import refuse_unclear_names
 from foveate.data.sources.listing import visible_files
 from foveate.data.sources.medmnist import from_medmnist
 from foveate.data.sources.tables import read_table
-from foveate.data.sources.unclear import refuse_unclear_names
 from foveate.data.sources.volumes import expanded
 from foveate.errors import FoveateError, UsageError
 from foveate.inference.model import COLOUR, GREY, ModelFacts

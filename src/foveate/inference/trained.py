@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foveate import runs
-from foveate.config import nearest
+from foveate.config import did_you_mean
 from foveate.errors import FoveateError, UsageError
 from foveate.explanation.geometry import on_original
 from foveate.inference import overlays
@@ -127,9 +127,8 @@ class Model:
         if target is None:
             return None
         if target not in self.classes:
-            hint = nearest(target, list(self.classes))
-            did_you_mean = f" (did you mean {hint}?)" if hint else ""
-            raise UsageError(f"there is no class {target!r}{did_you_mean}: known are {', '.join(self.classes)}.")
+            meant = did_you_mean(target, list(self.classes))
+            raise UsageError(f"there is no class {target!r}{meant}: known are {', '.join(self.classes)}.")
         return self.classes.index(target)
 
     def _ask(self, images: Sequence[Given], target: int | None, draw: bool) -> list[Prediction]:

@@ -11,7 +11,7 @@ import torch
 from torch import Generator
 
 from foveate import runs
-from foveate.config import Model, nearest
+from foveate.config import Model, did_you_mean
 from foveate.errors import FoveateError, UsageError
 from foveate.models.official import fit_weights
 from foveate.models.placement import Placement
@@ -42,9 +42,8 @@ def create_model(
     backbone, plus, in_name = name.partition("+")
     attention = attention if attention is not None else in_name if plus else None
     if backbone not in BACKBONES:
-        hint = nearest(backbone, list(BACKBONES))
-        did_you_mean = f" (did you mean {hint}?)" if hint else ""
-        raise UsageError(f"there is no backbone {backbone!r}{did_you_mean}: known are {', '.join(BACKBONES)}.")
+        meant = did_you_mean(backbone, list(BACKBONES))
+        raise UsageError(f"there is no backbone {backbone!r}{meant}: known are {', '.join(BACKBONES)}.")
     if attention == "":
         raise UsageError(f"no attention is named: say {backbone} without any, or for example {backbone}+cbam.")
     if init not in INITS:

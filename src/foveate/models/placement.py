@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from foveate.attention import create_attention, mechanism_of, options_of
 from foveate.attention.base import Attention, Place
 from foveate.attention.ran import ResidualAttention
-from foveate.config import nearest
+from foveate.config import did_you_mean
 from foveate.errors import UsageError
 
 AFTER_CONV2 = "after_conv2"  # behind the 3x3 convolution, before its batch norm
@@ -38,9 +38,8 @@ class Placement:
     ) -> None:
         """Raises UsageError for an unknown mechanism, placement or stage, and for a place that cannot be."""
         if placement not in PLACEMENTS:
-            hint = nearest(placement, list(PLACEMENTS))
-            did_you_mean = f" (did you mean {hint}?)" if hint else ""
-            raise UsageError(f"there is no placement {placement!r}{did_you_mean}: known are {', '.join(PLACEMENTS)}.")
+            meant = did_you_mean(placement, list(PLACEMENTS))
+            raise UsageError(f"there is no placement {placement!r}{meant}: known are {', '.join(PLACEMENTS)}.")
         if not stages or not set(stages) <= {1, 2, 3, 4}:
             raise UsageError(f"stages are some of 1, 2, 3 and 4, not {', '.join(map(str, stages)) or 'none'}.")
         if attention is None and options:

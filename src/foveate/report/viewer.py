@@ -16,7 +16,7 @@ from PIL import Image
 from foveate import runs
 from foveate.explanation import captions, panels, selection
 from foveate.explanation.charts import model_title
-from foveate.explanation.ends import FLAT
+from foveate.explanation.display_range import FLAT
 from foveate.explanation.geometry import original_sizes
 from foveate.explanation.heatmaps import Heatmaps
 from foveate.explanation.overlays import INFERNO, lesion_contour

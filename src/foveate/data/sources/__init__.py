@@ -14,6 +14,7 @@ from foveate.data.decoders import ENOUGH, decode
 from foveate.data.pixels import Decoded
 from foveate.data.sources import labels
 from foveate.data.sources.archives import unpacked
+from foveate.data.sources.file_names import refuse_unclear_names
 from foveate.data.sources.folders import from_folders, only_folder
 from foveate.data.sources.listed import from_table
 from foveate.data.sources.listing import is_hidden, listing_of, visible_files
@@ -23,7 +24,6 @@ from foveate.data.sources.rules import from_rules, with_kermany_patients
 from foveate.data.sources.source import HIDDEN, NO_CLASS, Source, SourceImage
 from foveate.data.sources.tables import ENDINGS
 from foveate.data.sources.tally import Tally, said, tally
-from foveate.data.sources.unclear import refuse_unclear_names
 from foveate.data.sources.volumes import expanded, with_headers
 from foveate.errors import FoveateError
 

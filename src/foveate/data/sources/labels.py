@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from foveate.config import nearest
+from foveate.config import did_you_mean
 from foveate.data.sources.lookup import composed
 from foveate.data.sources.source import Source
 from foveate.errors import FoveateError, UsageError
@@ -22,9 +22,8 @@ def merged(source: Source, merge: Mapping[str, Sequence[str]], origin: str) -> S
     new_of = {old: new for new, olds in merge.items() for old in olds}
     for old in new_of:
         if old not in labels:
-            hint = nearest(old, list(labels))
-            did_you_mean = f" (did you mean {hint!r}?)" if hint else ""
-            raise UsageError(f"merge: {origin} has no class {old!r}{did_you_mean}: {', '.join(labels)}.")
+            meant = did_you_mean(old, list(labels))
+            raise UsageError(f"merge: {origin} has no class {old!r}{meant}: {', '.join(labels)}.")
     for new in merge:
         if new in labels and new not in new_of:
             raise UsageError(f"merge: {origin} has a class {new!r} already: put it in the list of {new!r} too.")

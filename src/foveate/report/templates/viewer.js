@@ -47,7 +47,7 @@ function peakWords(heat, height, width) {
   return level === "middle" && side === "centre" ? "centre" : `${level} ${side}`;
 }
 
-// Three digits, as foveate.explanation.ends writes them.
+// Three digits, as foveate.explanation.display_range writes them.
 function numberWords(value) {
   if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString("en-US").replace("-", "−");
   const digits = Number(value.toPrecision(3));
@@ -99,7 +99,7 @@ function startViewer(viewer, number) {
   });
   find(".method").append(...content.methods.map((method, index) => new Option(method.title, index)));
 
-  // Every model's map of an image: missing, blank, flat, or its values from 0 to 1 (as foveate.explanation.ends has it).
+  // Every model's map of an image: missing, blank, flat, or its values from 0 to 1 (as foveate.explanation.display_range has it).
   function heats(image) {
     const [, , height, width] = image.window;
     const method = content.methods[now.method];

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foveate.explanation.ends import BLANK, between, is_flat, number, shared_ends, shown
+from foveate.explanation.display_range import BLANK, between, is_flat, number, shared_ends, shown
 
 GATES = np.array([[0.4, 0.5], [0.6, 0.8]])
 
