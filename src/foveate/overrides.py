@@ -10,7 +10,7 @@ from typing import Any
 
 from foveate import config, plugins
 from foveate.attention import list_attention
-from foveate.config import Study, nearest
+from foveate.config import Study, did_you_mean
 from foveate.errors import UsageError
 
 
@@ -162,11 +162,8 @@ def _by_dataset(option: str, values: Sequence[str], datasets: list[str]) -> dict
                 raise UsageError(f"{option} {value}: say for which data set, {option} {datasets[0]}={value}")
             name, rest = datasets[0], value
         if name not in datasets:
-            hint = nearest(name, datasets)
-            did_you_mean = f" (did you mean {hint}?)" if hint else ""
-            raise UsageError(
-                f"{option} {value}: the study has no data set {name!r}{did_you_mean}, but {', '.join(datasets)}."
-            )
+            meant = did_you_mean(name, datasets)
+            raise UsageError(f"{option} {value}: the study has no data set {name!r}{meant}, but {', '.join(datasets)}.")
         chosen[name] = rest
     return chosen
 

@@ -9,12 +9,12 @@ import pandas as pd
 
 from foveate.config import Study
 from foveate.report import learning, tables
+from foveate.report.learning import CHANCE
 from foveate.report.warnings.of_data import read_audit
 from foveate.report.warnings.warning import StudyWarning
 from foveate.runs import StudyFolder, Subject
 
 _MOST = 0.8  # of what the best network has above chance; a shortcut that has as much comes near it
-_CHANCE = 50.0
 _REMEDY = {
     "not_learned": "Look at the loss (history.csv): more epochs, another learning rate, more or other images.",
     "worse_than_chance": "Are the labels right, and the same in both parts? Are there enough images?",
@@ -48,17 +48,17 @@ def _best(study: Study, subject: Subject, results: pd.DataFrame) -> float:
     """The highest mean AUC of a model, in per cent: also one of 100, of which no interval is known."""
     own = tables.of_subject(results, subject)
     means = 100 * own[own["model"].isin(list(study.models))].groupby("model")["auc"].mean()
-    return float(means.max()) if means.notna().any() else _CHANCE
+    return float(means.max()) if means.notna().any() else CHANCE
 
 
 def _shortcut_as_good(audit: dict[str, Any], best: float, subject: Subject) -> Iterator[StudyWarning]:
     """Of two classes alone: of several, the audit's mean over the labels answers another question."""
     shortcuts = (audit.get("findings") or {}).get("shortcuts") or {}
     found = dict(_aucs(shortcuts))
-    if len(audit.get("classes") or ()) != 2 or not found or best <= _CHANCE:
+    if len(audit.get("classes") or ()) != 2 or not found or best <= CHANCE:
         return
     what = max(found, key=lambda name: found[name])
-    if found[what] - _CHANCE >= _MOST * (best - _CHANCE):
+    if found[what] - CHANCE >= _MOST * (best - CHANCE):
         reach = "as far as" if found[what] >= best else "nearly as far as"
         sentence = (
             f"What is known without the picture ({what}) leads {reach} the networks: AUC {found[what]:.1f} %, the best "
@@ -77,5 +77,5 @@ def _aucs(shortcuts: dict[str, Any]) -> Iterator[tuple[str, float]]:
         ("the site", facts.get("site")),
         ("the rule by which numbers were scaled", facts.get("scaling")),
     ):
-        if own and own.get("auc") and own["auc"]["low"] * 100 > _CHANCE:
+        if own and own.get("auc") and own["auc"]["low"] * 100 > CHANCE:
             yield title, 100 * own["auc"]["value"]

@@ -35,6 +35,6 @@ def of_study(study: Study) -> Iterator[StudyWarning]:
     held_out = (
         "the sites that were left out are of the same data set"
         if sites
-        else ("all numbers are of images held out of the same data set")
+        else "all numbers are of images held out of the same data set"
     )
     yield StudyWarning("no_external_validation", f"No external validation: {held_out}.")
