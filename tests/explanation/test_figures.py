@@ -10,6 +10,7 @@ from PIL import Image
 
 from foveate import runs
 from foveate.explanation import charts, figures, panels, selection
+from foveate.explanation.charts import Series
 from foveate.explanation.display_range import BLANK
 from foveate.explanation.geometry import geometry
 from foveate.explanation.overlays import INFERNO, greyed, lesion_contour, overlay
@@ -153,6 +154,21 @@ def test_a_figure_is_three_files_of_the_same_bytes_each_time(tmp_path: Path) -> 
     assert b"<dc:date>" not in svg
     with Image.open(io.BytesIO(png)) as image:
         assert image.width == 2298  # 7.66 inches at 300 dots
+
+
+@pytest.mark.parametrize("losses", [(0.6996, 0.7028), (0.7, 0.7), (0.0, 0.0)])
+def test_losses_of_one_epoch_are_whole_markers(tmp_path: Path, losses: tuple[float, float]) -> None:
+    drawn = []
+    for number, loss in enumerate(losses):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "history.csv").write_text(f"epoch,loss\n1,{loss}\n", encoding="utf-8")
+        drawn.append(Series(f"m{number}", *charts.look(number), (tmp_path / str(number),)))
+    with charts.style():
+        (axes,) = charts.loss_chart(drawn).axes
+    low, high = axes.get_ylim()
+    assert low == 0
+    assert high >= 1.04 * max(losses)
+    assert high > 0
 
 
 @pytest.mark.usefixtures("one_format")

@@ -218,6 +218,8 @@ def _draw_loss(axes: Axes, drawn: Sequence[Series]) -> None:
     for of in drawn:
         _draw_history(axes, of, "loss", 1)
     axes.set(xlabel="epoch", ylabel="training loss (cross entropy)")
+    axes.update_datalim([(1, 0)], updatex=False)  # so that the margin above is a share of the whole axis
+    axes.autoscale_view()
     axes.set_ylim(bottom=0)
 
 

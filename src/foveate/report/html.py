@@ -66,6 +66,7 @@ def rendered(template: str, content: dict[str, Any]) -> str:
     environment.filters.update(decimals=tables.decimals, signed=tables.signed, percent=tables.percent)
     environment.filters.update(between=tables.between, p_value=tables.p_value, title_of=model_title)
     environment.filters.update(with_delta=tables.with_delta, times=tables.times, breakable=_breakable)
+    environment.filters.update(options=_options)
     whole = environment.get_template(template)
     explained = glossary.used_in(whole.render(content, glossary=""))
     words_used = Markup(environment.get_template("glossary.html.j2").render(terms=explained))
@@ -128,6 +129,11 @@ def asset(*names: str) -> Markup:
 def _breakable(key: str) -> Markup:
     """A dotted key that may be broken into lines after its dots and underscores."""
     return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(key))))
+
+
+def _options(text: str) -> Markup:
+    """A sentence with each option of the command line as code, which no line end parts."""
+    return Markup(re.sub(r"(?<!\S)(--[a-z][a-z-]*)", r"<code>\1</code>", str(escape(text))))
 
 
 def _section(
