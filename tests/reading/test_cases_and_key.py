@@ -10,7 +10,16 @@ import pandas as pd
 import pytest
 
 from foveate.errors import FoveateError
-from foveate.reading.cases_and_key import PublicCase, cases_csv, layers, read_cases, read_key, read_seed
+from foveate.reading.cases_and_key import (
+    PublicCase,
+    cases_csv,
+    derived_secret,
+    layers,
+    new_secret,
+    read_cases,
+    read_key,
+    read_seed,
+)
 from foveate.runs import StudyFolder
 from tests.reading.small_study import Built, key_of
 
@@ -146,3 +155,25 @@ def test_a_damaged_seed_is_named(copied: Path) -> None:
     path.unlink()
     with pytest.raises(FoveateError, match="cannot read .*key/seed"):
         read_seed(copied)
+
+
+def test_secrets_for_purposes_of_their_own(copied: Path) -> None:
+    path = copied / "key" / "secret"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len({path.read_text(encoding="ascii"), new_secret(), new_secret()}) == 3
+    path.write_text("0b" * 32 + "\n", encoding="ascii")
+    # openssl dgst -sha256 -mac HMAC -macopt hexkey:0b0b...0b of "letters"
+    expected = "333448900a0750db2aee1dfa3011f0522a82d456171b888d289068a6132b8af1"
+    assert derived_secret(copied, "letters").hex() == expected
+    assert derived_secret(copied, "backup") != derived_secret(copied, "letters")
+
+
+def test_a_damaged_secret_is_named(copied: Path) -> None:
+    path = copied / "key" / "secret"
+    for wrong in ("", "0b" * 31, "0B" * 32, "0b" * 33):
+        path.write_text(wrong, encoding="utf-8")
+        with pytest.raises(FoveateError, match="key/secret holds no secret of 64 digits"):
+            derived_secret(copied, "letters")
+    path.unlink()
+    with pytest.raises(FoveateError, match="cannot read .*key/secret"):
+        derived_secret(copied, "letters")

@@ -32,7 +32,7 @@ def test_what_is_written(made: Built) -> None:
     assert sorted(entry.name for entry in place.iterdir()) == [
         "SHA256SUMS", "cases.csv", "contact-sheet.png", "images", "key", "study.yaml",
     ]  # fmt: skip
-    assert sorted(entry.name for entry in (place / "key").iterdir()) == ["key.csv", "seed"]
+    assert sorted(entry.name for entry in (place / "key").iterdir()) == ["key.csv", "secret", "seed"]
     assert len(list((place / "images").iterdir())) == (6 + 2) * (1 + 4)
     assert (place / "key" / "seed").read_text(encoding="utf-8") == "987654321\n"
     study = package.load(place)

@@ -5,8 +5,10 @@ What is wrong with them is said without naming a model or a case of the key: who
 
 from __future__ import annotations
 
+import hmac
 import math
 import re
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -15,7 +17,8 @@ from foveate.errors import FoveateError
 from foveate.reading.csvs import Cells, csv_text, read_csv
 from foveate.reading.selection import STRATA
 
-CASES, KEY, KEY_TABLE, SEED = "cases.csv", "key", "key.csv", "seed"  # the last two in the folder KEY
+CASES, KEY = "cases.csv", "key"
+KEY_TABLE, SEED, SECRET = "key.csv", "seed", "secret"  # in the folder KEY
 _TRUTH = "truth"  # the column of cases.csv that is there only where readers see the classes
 _NAME = re.compile(r"[0-9a-f]{32}")  # drawn at random, of a case or of a layer
 _RESTORE = "restore the file as it was when the reader study was made"
@@ -156,6 +159,26 @@ def read_seed(place: Path) -> int:
     if not re.fullmatch("-?[0-9]+", text):
         raise FoveateError(f"{path} holds no whole number; {_RESTORE}.")
     return int(text)
+
+
+def new_secret() -> str:
+    """The content of a new key/secret: 256 random bits."""
+    return f"{secrets.token_hex(32)}\n"
+
+
+def derived_secret(place: Path, purpose: str) -> bytes:
+    """32 bytes for one purpose, from key/secret; they tell nothing of it, nor of those for another purpose.
+
+    HMAC-SHA256 of the purpose (RFC 2104). Raises FoveateError where the file is missing or damaged.
+    """
+    path = place / KEY / SECRET
+    try:
+        text = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FoveateError(f"cannot read {path}: {error}.") from error
+    if not re.fullmatch("[0-9a-f]{64}", text):
+        raise FoveateError(f"{path} holds no secret of 64 digits of 0 to 9 and a to f; {_RESTORE}.")
+    return hmac.digest(bytes.fromhex(text), purpose.encode(), "sha256")
 
 
 def _read(path: Path, columns: Sequence[str], optional: str | None = None) -> list[tuple[str, Cells]]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from foveate.errors import FoveateError
 from foveate.reading import selection
 from foveate.reading.answers import CANNOT_JUDGE, LETTERS, NONE
-from foveate.reading.cases_and_key import CASES, KEY, SEED
+from foveate.reading.cases_and_key import CASES, KEY, SECRET, SEED, new_secret
 from foveate.reading.questions import QUESTIONS, Question, checked, explain
 from foveate.reading.selection import Repeat, Shown
 from foveate.reading.writing import IMAGES, SUMS, Advance, becoming, write, write_cases
@@ -122,6 +122,7 @@ def create(
             if consent is not None:
                 write(new / CONSENT, consent)
             write(new / KEY / SEED, f"{seed}\n")
+            write(new / KEY / SECRET, new_secret())
             write_cases(new, folder, shown, show_truth, advance)
     return place
 
