@@ -19,6 +19,7 @@ LEVEL = {
     "columns": 1,
     "config": 1,
     "locks": 1,
+    "spreadsheets": 1,
     "runs": 2,
     "data": 3,
     "attention": 4,

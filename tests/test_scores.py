@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,11 @@ from foveate.evaluation import compare_runs
 from foveate.evaluation.compare import Settings
 from foveate.evaluation.planning import Power
 from foveate.runs import StudyFolder
+from tests.formulas import formulas
 from tests.report import synthetic
 
 CASES = 90
+NUMBER = re.compile(r"-[0-9.e-]+")  # a negative one is no formula
 LABELS = np.arange(CASES) % 2
 SKILL = {"plain": 1.0, "[ours]": 2.0, "other": 1.1}
 
@@ -66,6 +71,23 @@ def test_the_comparison_is_printed_and_written(table: Path, capsys: pytest.Captu
         *(f"{name}.{ending}" for name in ("mine-runs", "mine-roc", "mine-precision-recall", "forest")
           for ending in ("png", "svg", "pdf")),
     }  # fmt: skip
+
+
+def test_models_with_names_like_formulas_stay_text_in_every_table(table: Path) -> None:
+    text = table.read_text(encoding="utf-8").replace("[ours]", "\"x;=cmd|' /C calc'!A1\"").replace("plain", "=1+1")
+    other = table.with_name("=mine.csv")
+    other.write_text(text, encoding="utf-8")
+    out = table.parent / "out"
+    evaluate(predictions=other, out=out)
+    written = {path.name: path.read_text(encoding="utf-8") for path in out.rglob("*.csv")}
+    assert set(written) == {"results.csv", "measures.csv", "comparison.csv", "tests.csv", "=mine.csv"}
+    for own in written.values():
+        rows = [row for row in csv.reader(io.StringIO(own)) if row]
+        assert "'=1+1" in {cell for row in rows for cell in row}
+        assert [cell for cell in formulas(own) if not NUMBER.fullmatch(cell)] == []
+    page = (out / "report" / "index.html").read_text(encoding="utf-8")
+    assert "=1 + 1" in page
+    assert not {mark for mark in ("&#39;=1", "'=1", "&#39;=cmd", "'=cmd") if mark in page}
 
 
 def test_few_cases_and_their_patients_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

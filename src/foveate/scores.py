@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast, get_args
 
-from foveate import columns, runs
+from foveate import columns, runs, spreadsheets
 from foveate.errors import FoveateError, UsageError
 from foveate.evaluation import compare, rows, scores
 from foveate.evaluation.compare import Compared, Settings
@@ -63,10 +63,10 @@ def compare_predictions(
     if out is not None:
         with runs.disk_errors(out):
             for name, table in written.items():
-                runs.write_text(out / f"{name}.csv", table.to_csv(index=False))
+                runs.write_text(out / f"{name}.csv", spreadsheets.table_text(table))
             for name, text in table_files(path.stem, auc_csv(results), display).items():
                 runs.write_text(out / "tables" / name, text)
-            files = {name: tables.read_table(out / f"{name}.csv", ()) for name in written}
+            files = {name: spreadsheets.unguarded_table(tables.read_table(out / f"{name}.csv", ())) for name in written}
             scoring = Scoring(path.stem, found, models, diseased, settings, compared, results, files, notes)
             scores_page.write(scoring, out)
     runs_apart = len(results[0].tests)  # too wide for a terminal: they are in the files

@@ -11,6 +11,9 @@ import pytest
 
 from foveate.inference.model import ModelFacts
 from foveate.inference.results import NOTICE, Row, document, printable, spreadsheet, table, warning_lines
+from foveate.spreadsheets import unguarded
+from tests.formulas import formulas
+from tests.inference.rows import NAMED, NAMES
 
 CLASSES = ("normal", "a mass")
 ROWS = [
@@ -84,6 +87,14 @@ def test_the_spreadsheet_keeps_all_digits_and_the_unreadable() -> None:
     assert float(rows[2]["p_normal"]) == 0.0001
     assert (rows[1]["prediction"], rows[1]["p_normal"], rows[1]["unreadable"]) == ("", "", "is damaged")
     spreadsheet(ROWS, CLASSES).encode()  # no undecodable name is left in it
+
+
+def test_names_of_files_and_classes_are_no_formulas_in_the_spreadsheet() -> None:
+    text = spreadsheet(NAMED, NAMES)
+    assert formulas(text) == []
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [unguarded(row["prediction"]) for row in rows] == list(NAMES)
+    assert [unguarded(row["path"]) for row in rows] == [printable(name) for name in NAMES]
 
 
 @pytest.mark.parametrize(("name", "shown"), [("ä 1.png", "ä 1.png"), ("a\tb\x1b[0m", r"a\tb\x1b[0m")])

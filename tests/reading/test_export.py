@@ -36,17 +36,21 @@ def study() -> DatasetResults:
     return DatasetResults("mri", "MRI", ("a", "b"), ("c1",), 1, True, readers, answers, {}, saved_at={("r1", 1): AT})
 
 
+def quoted(head: str) -> str:
+    return ",".join(f'"{name}"' for name in head.split(","))
+
+
 def parsed(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text), strict=True))
 
 
 def test_a_row_for_every_slot_with_the_model_that_stood_there() -> None:
     assert long_csv(study(), "my study").splitlines() == [
-        HEAD,
-        f'my study,mri,r1,c1,1,0,A,b,0,a,"A, sharp",1234,{AT}',
-        f'my study,mri,r1,c1,1,0,B,a,1,a,"A, sharp",1234,{AT}',
-        "my study,mri,r1,c1,2,1,A,a,0,none,'=cmd() B,0,",
-        "my study,mri,r1,c1,2,1,B,b,0,none,'=cmd() B,0,",
+        quoted(HEAD),
+        f'"my study","mri","r1","c1",1,0,"A","b",0,"a","A, sharp",1234,"{AT}"',
+        f'"my study","mri","r1","c1",1,0,"B","a",1,"a","A, sharp",1234,"{AT}"',
+        '"my study","mri","r1","c1",2,1,"A","a",0,"none","\'=cmd() B",0,""',
+        '"my study","mri","r1","c1",2,1,"B","b",0,"none","\'=cmd() B",0,""',
     ]
 
 
@@ -71,9 +75,9 @@ BLIND = BlindRow("r1", "3f", 1, False, "B", "+rim of A", 900, AT)
 def test_before_unblinding_there_are_letters_and_no_models() -> None:
     rows = [BLIND, replace(BLIND, order_index=2, repeat=True, choice_letter=NONE, description="a\nb")]
     assert blind_csv(rows).splitlines() == [
-        "reader,case,order_index,repeat,choice_letter,description,ms_active,ts_utc",
-        f"r1,3f,1,0,B,'+rim of A,900,{AT}",
-        f"r1,3f,2,1,none,a b,900,{AT}",
+        quoted("reader,case,order_index,repeat,choice_letter,description,ms_active,ts_utc"),
+        f'"r1","3f",1,0,"B","\'+rim of A",900,"{AT}"',
+        f'"r1","3f",2,1,"none","a b",900,"{AT}"',
     ]
     assert parsed(blind_csv([replace(BLIND, choice_letter=CANNOT_JUDGE)]))[0]["choice_letter"] == CANNOT_JUDGE
 
@@ -105,7 +109,7 @@ def test_json_holds_everything() -> None:
 def test_a_codebook_has_every_column_once_and_in_order(codebook: str, table: str) -> None:
     named = re.findall(r"^\| `(\w+)` \| .+\. \|$", codebook, re.MULTILINE)
     assert named == next(csv.reader(io.StringIO(table)))
-    assert ("resnet18" in codebook) == (table.splitlines()[0].startswith("study"))
+    assert ("resnet18" in codebook) == (table.startswith('"study"'))
 
 
 def test_redcap_takes_the_names() -> None:

@@ -89,9 +89,9 @@ def test_scores_that_are_not_known_are_empty_cells(tmp_path: Path) -> None:
     scores = {(CASES[0], MODELS[0]): {"auc": 0.75, "energy": math.nan}, (CASES[1], MODELS[0]): {"pixel_auprc": 0.5}}
     folder = written(tmp_path, replace(simulated(0.7, readers=1), scores=scores))
     assert (folder / "scores-mri.csv").read_text(encoding="utf-8").splitlines() == [
-        "case,model,auc,energy,pixel_auprc",
-        "000000000000001e,resnet18,0.75,,",
-        "000000000000001f,resnet18,,,0.5",
+        '"case","model","auc","energy","pixel_auprc"',
+        '"000000000000001e","resnet18",0.75,"",""',
+        '"000000000000001f","resnet18","","",0.5',
     ]
     assert results.read(tmp_path)[1][0].scores == {
         (CASES[0], MODELS[0]): {"auc": 0.75},
@@ -106,16 +106,16 @@ def test_scores_that_are_not_known_are_empty_cells(tmp_path: Path) -> None:
         ("answers-mri.csv", CASES[3], "c9", "case 'c9' does not belong to the study; it has 000000000000001e, "),
         ("answers-mri.csv", "resnet18+se", "resnet18+xx", "unknown model 'resnet18+xx'; the study has resnet18"),
         ("summaries-mri.csv", "reader 1", "nobody", "summaries-mri.csv, line 3: reader 'nobody' does not belong"),
-        ("summaries-mri.csv", "reader,", "who,", "line 1: there is no column 'reader'; it needs reader, summary."),
-        ("ratings-mri.csv", "quality,resnet18,", "quality,alexnet,", "line 2: model 'alexnet' does not belong"),
-        ("ratings-mri.csv", ",1,no,", ",1,maybe,", "line 2: repeat 'maybe' is not yes or no."),
-        ("ratings-mri.csv", ",1,no,", ",one,no,", "line 2: showing 'one' is not a whole number."),
-        ("ratings-mri.csv", "quality,resnet18,", "quality,resnet18,x", "line 2: value 'x"),
-        ("ratings-mri.csv", "quality,resnet18+se,", "quality,resnet18,", "line 3: this rating stands already"),
+        ("summaries-mri.csv", '"reader",', "who,", "line 1: there is no column 'reader'; it needs reader, summary."),
+        ("ratings-mri.csv", '"resnet18",', '"alexnet",', "line 2: model 'alexnet' does not belong"),
+        ("ratings-mri.csv", ',1,"no",', ",1,maybe,", "line 2: repeat 'maybe' is not yes or no."),
+        ("ratings-mri.csv", ',1,"no",', ",one,no,", "line 2: showing 'one' is not a whole number."),
+        ("ratings-mri.csv", '"resnet18",', '"resnet18",x', "line 2: value 'x"),
+        ("ratings-mri.csv", '"resnet18+se",', '"resnet18",', "line 3: this rating stands already"),
         ("scores-mri.csv", ",0.9,", ",nan,", "line 2: auc 'nan' is not a number."),
-        ("scores-mri.csv", f"{CASES[0]},resnet18,", f"{CASES[1]},resnet18,", "stands already further up; remove one"),
+        ("scores-mri.csv", f'"{CASES[0]}","resnet18",', f'"{CASES[1]}","resnet18",', "stands already further up; "),
         ("scores-mri.csv", ",0.9,", "\n", "line 2: the row has not as many cells as the head"),
-        ("times-mri.csv", "reader 1,2,", "reader 1,1,", "line 3: showing 1 of reader 1 stands already further up"),
+        ("times-mri.csv", '"reader 1",2,', '"reader 1",1,', "line 3: showing 1 of reader 1 stands already further up"),
         ("results.json", '"mri"', '"../mri"', "datasets.1.name: '../mri' is no name of a data set in files."),
         ("results.json", '"show_truth": true,', "", "datasets.1.show_truth: it is missing."),
         ("results.json", '"repeat": 1', '"repeat": "some"', "datasets.1.repeat."),

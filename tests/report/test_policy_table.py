@@ -25,7 +25,7 @@ def test_each_policy_has_a_column(tmp_path: Path) -> None:
     for place, line in enumerate(lines[1:]):
         for cell, subject in zip(line[1:3], subjects, strict=True):
             own = results[(results["policy"] == subject.policy) & (results["model"] == rows[subject][place].model)]
-            assert cell == f"{100 * own['auc'].mean():.2f}"
+            assert str(cell) == f"{100 * own['auc'].mean():.2f}"
     written = {path.name for path in write_all(folder)}
     assert {"policies.csv", "policies.md", "policies.tex", "policies.html"} <= written
     assert "What the split does" in write_report(folder).read_text(encoding="utf-8")

@@ -23,10 +23,10 @@ def test_the_table_is_laid_out_as_in_the_paper() -> None:
         "| 98.43 | 96.29 | 93.34 | 96.02 (+2.35) |",
     ]
     assert table_files.auc_csv(rows).splitlines() == [
-        "model,test_1,test_2,test_3,mean_auc,delta,sd_auc,ci_low,ci_high,p,p_holm,published_mean_auc,published_delta,"
-        "published_test_1,published_test_2,published_test_3",
-        "resnet18,90.00,92.00,94.00,92.00,,2.00,,,,,93.67,,93.15,92.49,95.37",
-        "resnet18+se,95.00,95.00,98.00,96.00,4.00,1.73,-0.50,8.50,0.07,0.0704,96.02,2.35,98.43,96.29,93.34",
+        '"model","test_1","test_2","test_3","mean_auc","delta","sd_auc","ci_low","ci_high","p","p_holm",'
+        '"published_mean_auc","published_delta","published_test_1","published_test_2","published_test_3"',
+        '"resnet18",90.00,92.00,94.00,92.00,"",2.00,"","","","",93.67,"",93.15,92.49,95.37',
+        '"resnet18+se",95.00,95.00,98.00,96.00,4.00,1.73,-0.50,8.50,0.07,0.0704,96.02,2.35,98.43,96.29,93.34',
     ]
     assert "Published" not in table_files.auc_display(rows, "", None).markdown()
 
@@ -58,5 +58,5 @@ def test_before_any_run(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path / "out")
     folder.create(study())
     table_files.write_all(folder)
-    assert "resnet18+se,,,,,," in (folder.tables / "mri.csv").read_text(encoding="utf-8")
+    assert '"resnet18+se","","","","","",' in (folder.tables / "mri.csv").read_text(encoding="utf-8")
     assert len(tables.missing_runs(folder.study, tables.read_results(folder))) == len(runs.grid(folder.study))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import Any
 
 from foveate import columns
 from foveate.inference.model import ModelFacts
+from foveate.spreadsheets import csv_text
 
 NOTICE = (
     "foveate is for research, not a medical device: a prediction must not be used to diagnose, screen or treat anybody."
@@ -100,15 +99,14 @@ def _image(row: Row, classes: Sequence[str]) -> dict[str, Any]:
 
 def spreadsheet(rows: Sequence[Row], classes: Sequence[str]) -> str:
     """The same as CSV: a row an image, the unreadable ones with their reason instead of a prediction."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
     overlays = ["overlay"] if any(row.overlay for row in rows) else []
-    writer.writerow(["path", "prediction", *(f"p_{name}" for name in classes), "warnings", "unreadable", *overlays])
+    head = ["path", "prediction", *(f"p_{name}" for name in classes), "warnings", "unreadable", *overlays]
+    lines: list[Sequence[object]] = [head]
     for row in rows:
         cells = row.probabilities or [""] * len(classes)
         said = [printable(row.path), row.prediction, *cells, "; ".join(row.warnings), row.unreadable]
-        writer.writerow([*said, printable(row.overlay)] if overlays else said)
-    return file.getvalue()
+        lines.append([*said, printable(row.overlay)] if overlays else said)
+    return csv_text(lines)
 
 
 def warning_lines(rows: Sequence[Row]) -> list[str]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from foveate import runs
 from foveate.errors import FoveateError
-from foveate.reading.csvs import csv_text, read_columns
+from foveate.reading.csvs import read_columns
+from foveate.spreadsheets import csv_text
 
 NONE = "none"  # the reader finds no heat-map good
 CANNOT_JUDGE = "cannot judge"  # the reader cannot say: the image is poor, or not of their field
@@ -27,7 +28,6 @@ MEANING = {
     "seconds": "Time that the reader spent on the case, in seconds.",
     "description": "The reader's words, on one line.",
 }
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # also in full width
 _DIRECTION = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
 _REDCAP = [
@@ -124,23 +124,13 @@ def clean(text: str) -> str:
     return "".join(kept).strip()
 
 
-def guarded(cell: str) -> str:
-    """The cell, with an apostrophe before it where a spreadsheet would take it for a formula."""
-    return f"'{cell}" if cell.lstrip("'").startswith(_FORMULA) else cell
-
-
-def unguarded(cell: str) -> str:
-    """What `guarded` was given."""
-    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA) else cell
-
-
 def write_answers(answers: Iterable[Answer], path: Path) -> None:
     """Write answers as CSV. Raises FoveateError where they are wrong or the disk refuses."""
     lines: list[list[object]] = [list(MEANING)]
     for row in checked(answers):
-        names = [guarded(row.reader), guarded(row.case), row.showing, "yes" if row.repeat else "no"]
-        shown = [guarded(SEPARATOR.join(row.letters)), guarded(row.choice), repr(float(row.seconds))]
-        lines.append([*names, *shown, guarded(clean(row.description))])
+        names = [row.reader, row.case, row.showing, "yes" if row.repeat else "no"]
+        shown = [SEPARATOR.join(row.letters), row.choice, float(row.seconds)]
+        lines.append([*names, *shown, clean(row.description)])
     runs.write_text(path, csv_text(lines))
 
 
@@ -155,8 +145,7 @@ def read_answers(path: Path, models: Sequence[str] | None = None) -> tuple[Answe
     return tuple(rows)
 
 
-def _parsed(line: dict[str, str], place: str) -> Answer:
-    cell = {name: unguarded(line[name]) for name in MEANING}
+def _parsed(cell: dict[str, str], place: str) -> Answer:
     if cell["repeat"] not in ("yes", "no"):
         raise FoveateError(f"{place}: repeat {cell['repeat']!r} is not yes or no.")
     try:
@@ -214,8 +203,8 @@ def redcap_records(answers: Sequence[Answer]) -> str:
     for number, row in enumerate(checked(answers), start=1):
         reader, case, showing, repeat, letters, choice, seconds, words = astuple(row)
         places = [codes[model] for model in letters]
-        known = [number, guarded(reader), guarded(case), showing, int(repeat), *places, codes[choice]]
-        lines.append([*known, repr(float(seconds)), guarded(clean(words))])
+        known = [number, reader, case, showing, int(repeat), *places, codes[choice]]
+        lines.append([*known, float(seconds), clean(words)])
     return csv_text(lines)
 
 

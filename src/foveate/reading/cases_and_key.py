@@ -14,8 +14,9 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from foveate.errors import FoveateError
-from foveate.reading.csvs import Cells, csv_text, read_csv
+from foveate.reading.csvs import Cells, read_csv
 from foveate.reading.selection import STRATA
+from foveate.spreadsheets import csv_text
 
 CASES, KEY = "cases.csv", "key"
 KEY_TABLE, SEED, SECRET = "key.csv", "seed", "secret"  # in the folder KEY

@@ -1,25 +1,27 @@
-"""CSV: a file becomes rows of cells, each with its place for what is to be said about it, and rows become text."""
+"""CSV: a file becomes rows of cells, each with its place for what is to be said about it."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from foveate.errors import FoveateError
+from foveate.spreadsheets import unguarded
 
 Cells = dict[str, str]
 TOO_FEW = "the row has not as many cells as the head; put text with commas in quotes"
 
 
 def read_csv(path: Path, what: str) -> tuple[list[str], list[tuple[str, Cells]]]:
-    """The columns, and the rows with where each stands. `what`: is needed instead, where this is no CSV.
+    """The columns, and the rows with where each stands, without guards against formulas.
+
+    `what`: is needed instead, where this is no CSV.
 
     Raises FoveateError that names the file and the line.
     """
     try:
-        table = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
+        table = csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""), strict=True)
         rows = [(f"{path}, line {table.line_num}", row) for row in table]
     except OSError as error:
         raise FoveateError(f"cannot read {path}: {error.strerror or error}.") from error
@@ -28,7 +30,8 @@ def read_csv(path: Path, what: str) -> tuple[list[str], list[tuple[str, Cells]]]
     for where, row in rows:
         if None in row or None in row.values():
             raise FoveateError(f"{where}: {TOO_FEW}.")
-    return list(table.fieldnames or []), rows
+    whole = [(where, {name: unguarded(cell) for name, cell in row.items()}) for where, row in rows]
+    return list(table.fieldnames or []), whole
 
 
 def read_columns(path: Path, columns: list[str]) -> list[tuple[str, Cells]]:
@@ -37,10 +40,3 @@ def read_columns(path: Path, columns: list[str]) -> list[tuple[str, Cells]]:
     if lacking := [name for name in columns if name not in found]:
         raise FoveateError(f"{path}, line 1: there is no column {lacking[0]!r}; it needs {', '.join(columns)}.")
     return rows
-
-
-def csv_text(lines: Iterable[Sequence[object]]) -> str:
-    """Rows of cells, the columns' names first, as the content of a CSV file."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    return text.getvalue()

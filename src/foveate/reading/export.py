@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from foveate.reading.answers import CANNOT_JUDGE, LETTERS, NONE, checked, clean, guarded
-from foveate.reading.csvs import csv_text
+from foveate.reading.answers import CANNOT_JUDGE, LETTERS, NONE, checked, clean
 from foveate.reading.results import DatasetResults
+from foveate.spreadsheets import GUARD, csv_text
 
 LONG_MEANING = {
     "study": "Which study: the same wherever images, cases and questions are the same.",
@@ -50,8 +50,7 @@ class BlindRow:
 def long_csv(results: DatasetResults, study: str) -> str:
     """One row for every reader, showing and slot, with the model that stood there.
 
-    Cells that a spreadsheet would take for a formula begin with an apostrophe. Raises FoveateError where an answer
-    cannot be one of the study.
+    Raises FoveateError where an answer cannot be one of the study.
     """
     lines: list[Sequence[object]] = []
     for row in checked(results.answers, results.models):
@@ -60,7 +59,7 @@ def long_csv(results: DatasetResults, study: str) -> str:
         after = (row.choice, clean(row.description), round(1000 * row.seconds), saved)
         for letter, model in zip(LETTERS, row.letters, strict=False):
             lines.append((*before, letter, model, int(model == row.choice), *after))
-    return _csv(LONG_MEANING, lines)
+    return csv_text([list(LONG_MEANING), *lines])
 
 
 def blind_csv(rows: Iterable[BlindRow]) -> str:
@@ -74,13 +73,7 @@ def blind_csv(rows: Iterable[BlindRow]) -> str:
             raise ValueError(f"a choice that is no letter must not leave a blind study: showing {row.order_index}")
         shown = (row.reader, row.case, row.order_index, int(row.repeat), row.choice_letter)
         lines.append((*shown, clean(row.description), row.ms_active, row.ts_utc))
-    return _csv(BLIND_MEANING, lines)
-
-
-def _csv(columns: Iterable[str], lines: Iterable[Sequence[object]]) -> str:
-    return csv_text(
-        [list(columns), *([guarded(cell) if isinstance(cell, str) else cell for cell in line] for line in lines)]
-    )
+    return csv_text([list(BLIND_MEANING), *lines])
 
 
 def as_json(results: DatasetResults) -> str:
@@ -101,7 +94,8 @@ def long_codebook(models: Sequence[str]) -> str:
 
 def blind_codebook() -> str:
     """What each column of `blind_csv` means, in Markdown."""
-    return f"One row for every answered showing. The study is blind: no model is named.\n\n{_table(BLIND_MEANING)}"
+    head = "One row for every answered showing. The study is blind: no model is named."
+    return f"{head}\n\n{_table(BLIND_MEANING)}\n{GUARD}"
 
 
 def _table(meaning: dict[str, str]) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from foveate import runs
 from foveate.errors import FoveateError
-from foveate.reading.answers import clean, guarded, unguarded
-from foveate.reading.csvs import csv_text, read_columns
+from foveate.reading.answers import clean
+from foveate.reading.csvs import read_columns
+from foveate.spreadsheets import csv_text
 
 SCORES = ("auc", "energy", "pixel_auprc")
 
@@ -60,7 +61,7 @@ def write_summaries(path: Path, summaries: Mapping[str, str]) -> None:
 
 def write_ratings(path: Path, ratings: Iterable[Rating]) -> None:
     rows = [
-        (of.reader, of.case, of.showing, "yes" if of.repeat else "no", of.question, of.model, repr(float(of.value)))
+        (of.reader, of.case, of.showing, "yes" if of.repeat else "no", of.question, of.model, float(of.value))
         for of in ratings
     ]
     _write_or_remove(path, _RATINGS, rows)
@@ -69,7 +70,7 @@ def write_ratings(path: Path, ratings: Iterable[Rating]) -> None:
 def write_scores(path: Path, scores: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
     """Values that are not known or not finite become empty cells."""
     rows = [
-        (case, model, *(repr(float(of[name])) if math.isfinite(of.get(name, math.nan)) else "" for name in SCORES))
+        (case, model, *(float(of[name]) if math.isfinite(of.get(name, math.nan)) else "" for name in SCORES))
         for (case, model), of in scores.items()
     ]
     _write(path, _SCORES, rows)
@@ -80,7 +81,7 @@ def write_times(path: Path, saved_at: Mapping[tuple[str, int], str]) -> None:
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    runs.write_text(path, csv_text([columns, *([guarded(str(cell)) for cell in row] for row in rows)]))
+    runs.write_text(path, csv_text([columns, *rows]))
 
 
 def _write_or_remove(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -145,7 +146,7 @@ def read_times(path: Path, names: Names) -> dict[tuple[str, int], str]:
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
     """The lines of a CSV file with at least these columns: where each stands, and its cells."""
     for where, row in read_columns(path, list(columns)):
-        yield where, {name: unguarded(row[name]) for name in columns}
+        yield where, {name: row[name] for name in columns}
 
 
 def _refuse_second(where: str, there: bool, what: str) -> None:

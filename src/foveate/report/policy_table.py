@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from foveate.config import Study
@@ -36,10 +37,14 @@ def policy_table(study: Study, rows: Mapping[Subject, Sequence[ModelResult]]) ->
     return Table(NOTE, tuple(head), tuple(lines))
 
 
-def policy_csv(table: Table) -> list[list[str]]:
+def policy_csv(table: Table) -> list[list[Decimal | str]]:
     """The rows for a CSV, the header first: mean AUCs in per cent, without the differences in brackets."""
-    means = ([line[0], *(cell.partition(" (")[0].replace("–", "") for cell in line[1:])] for line in table.rows)
-    return [list(table.head), *means]
+    return [list(table.head), *([line[0], *map(_mean, line[1:])] for line in table.rows)]
+
+
+def _mean(cell: str) -> Decimal | str:
+    mean = cell.partition(" (")[0]
+    return "" if mean == "–" else Decimal(mean)
 
 
 def shown(table: Table) -> dict[str, Any]:

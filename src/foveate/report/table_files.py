@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import fields
+from decimal import Decimal
 from pathlib import Path
 
 from foveate import runs
-from foveate.reading.answers import guarded
 from foveate.reading.preference import choice_table
 from foveate.reading.result_tables import paper_table
 from foveate.reading.result_words import letters_named
@@ -37,6 +35,7 @@ from foveate.report.tables import (
     with_delta,
 )
 from foveate.runs import StudyFolder
+from foveate.spreadsheets import csv_text
 
 
 def write_all(folder: StudyFolder) -> list[Path]:
@@ -52,7 +51,7 @@ def write_all(folder: StudyFolder) -> list[Path]:
     every = {subject: auc_table(study, subject, results, comparison) for subject in runs.subjects(study)}
     policies = policy_table(study, every)
     if policies:
-        texts |= table_files("policies", _csv(policy_csv(policies)), policies)
+        texts |= table_files("policies", csv_text(policy_csv(policies)), policies)
     for subject, rows in every.items():
         paper = PUBLISHED.get(study.datasets[subject.dataset].published or "")
         title = study.datasets[subject.dataset].title or subject.name
@@ -87,18 +86,18 @@ def auc_csv(rows: Sequence[ModelResult]) -> str:
     columns = ["mean_auc", "delta", "sd_auc", "ci_low", "ci_high", "p", "p_holm", "published_mean_auc"]
     paper = max(len(row.published_tests) for row in rows)
     published = [f"published_test_{number}" for number in range(1, paper + 1)]
-    lines = [["model", *head, *columns, "published_delta", *published]]
+    lines: list[Sequence[object]] = [["model", *head, *columns, "published_delta", *published]]
     for row in rows:
         low, high = row.interval or (None, None)
         cells = [_two(value) for value in (*row.tests, row.mean, row.delta, row.deviation, low, high)]
-        cells += ["" if p is None else f"{p:.6g}" for p in (row.p, row.p_holm)]
+        cells += ["" if p is None else Decimal(f"{p:.6g}") for p in (row.p, row.p_holm)]
         cells += [_two(value) for value in (row.published, row.published_delta, *row.published_tests)]
         lines.append([row.model, *cells, *[""] * (paper - len(row.published_tests))])
-    return _csv(lines)
+    return csv_text(lines)
 
 
-def _two(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+def _two(value: float | None) -> Decimal | str:
+    return "" if value is None else Decimal(f"{value:.2f}")
 
 
 def auc_display(rows: Sequence[ModelResult], caption: str, table: int | None, confidence: float = 0.95) -> Table:
@@ -124,34 +123,27 @@ def localisation_csv(rows: Sequence[Localisation]) -> str:
     kinds = [field.name for field in fields(Score) if field.name not in ("value", "own", "interval", "method")]
     names = ("mean", "mean_low", "mean_high", *kinds, "delta_low", "delta_high")
     head = [f"{metric}_{kind}" for metric in SHOWN for kind in names]
-    lines = [["model", "images", "blank_maps", *head]]
+    lines: list[Sequence[object]] = [["model", "images", "blank_maps", *head]]
     for row in rows:
         values: list[float | None] = []
         for score in (row.scores[metric] for metric in SHOWN):
             values += [score.value, *(score.own or (None, None)), *(getattr(score, kind) for kind in kinds)]
             values += score.interval or (None, None)
-        numbers = ["" if value is None else f"{value:.6g}" for value in values]
-        lines.append([row.model, str(row.images), str(row.blank), *numbers])
-    return _csv(lines)
+        numbers = ["" if value is None else Decimal(f"{value:.6g}") for value in values]
+        lines.append([row.model, row.images, row.blank, *numbers])
+    return csv_text(lines)
 
 
 def readers_csv(results: DatasetResults) -> str:
-    """Which model each reader chose of each case, and why: names as in files; a formula begins with an apostrophe."""
-    lines = [["column", "case", "reader", "best_model", "description", "letters"]]
+    """Which model each reader chose of each case, and why: names as in files."""
+    lines: list[Sequence[object]] = [["column", "case", "reader", "best_model", "description", "letters"]]
     for row in choice_table(results.answers, results.cases):
         letters = letters_named(row.description, row.letters)
-        cells = [row.case, row.reader, row.best_model, row.description, letters]
-        lines.append([str(row.column), *map(guarded, cells)])
-    return _csv(lines)
+        lines.append([row.column, row.case, row.reader, row.best_model, row.description, letters])
+    return csv_text(lines)
 
 
 def readers_display(results: DatasetResults, title: str) -> Table:
     """The same for people, as the paper's tables 2 and 4."""
     table = paper_table(results)
     return Table(f"{title}: the heat-map that readers found best. {table.note}", table.columns, table.rows, prose=True)
-
-
-def _csv(rows: list[list[str]]) -> str:
-    file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows(rows)
-    return file.getvalue()

@@ -16,6 +16,7 @@ from django.utils import timezone
 from foveate.reading import answers, export, results
 from foveate.reading.results import DatasetResults
 from foveate.reading.site import audit, state, study, unblinding
+from foveate.spreadsheets import GUARD
 
 File = tuple[str, str]  # its name in the ZIP file, and its text
 
@@ -83,5 +84,7 @@ def _codebook(own: DatasetResults) -> str:
             "# REDCap\n",
             f"Import `redcap-dictionary-{own.name}.csv` as the data dictionary first, then the records in "
             f"`redcap-records-{own.name}.csv`.\n",
+            "# Text in all of these CSV files\n",
+            GUARD,
         ]
     )
