@@ -186,10 +186,13 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def writing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """An open file that becomes `path` when the block ends well, and nothing at all when it does not."""
+def writing(path: Path, mode: str = "w", private: bool = False) -> Iterator[IO[Any]]:
+    """An open file that becomes `path` when the block ends well, and nothing at all when it does not.
+
+    private: for its owner alone, and so is its folder where it is new.
+    """
     with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED)
     try:
         with disk_errors(path):
@@ -197,7 +200,7 @@ def writing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
+            Path(temporary).chmod(0o600 if private else 0o644)
             Path(temporary).replace(path)
             _sync_folder(path.parent)
     except BaseException:
@@ -215,13 +218,17 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def write_text(path: Path, text: str) -> None:
-    with writing(path) as file:
+def write_text(path: Path, text: str, private: bool = False) -> None:
+    with writing(path, private=private) as file:
         file.write(text)
 
 
+def json_text(data: Any) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
 def write_json(path: Path, data: Any) -> None:
-    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json_text(data))
 
 
 def read_json(path: Path) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from foveate.reading.answers import (
     CANNOT_JUDGE,
     NONE,
     Answer,
+    answers_csv,
     checked,
     clean,
     codebook,
@@ -24,8 +26,12 @@ from foveate.reading.answers import (
     read_answers,
     redcap_dictionary,
     redcap_records,
-    write_answers,
 )
+
+
+def write_answers(answers: Iterable[Answer], path: Path) -> None:
+    path.write_text(answers_csv(answers), encoding="utf-8", newline="")
+
 
 MODELS = ("resnet18", "resnet18+cbam", "resnet18+se")
 SHOWN = ("resnet18+se", "resnet18", "resnet18+cbam")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from foveate.reading import cases_and_key, result_files
-from foveate.reading.answers import Answer, clean, read_answers, redcap_dictionary, redcap_records, write_answers
+from foveate.reading import cases_and_key
+from foveate.reading.answers import Answer, answers_csv, clean, read_answers, redcap_dictionary, redcap_records
 from foveate.reading.cases_and_key import KeyRow, PublicCase, cases_csv, key_csv
 from foveate.reading.export import BlindRow, blind_csv, long_csv
-from foveate.reading.result_files import Names, lines_of, read_summaries, write_summaries
+from foveate.reading.result_files import Names, lines_of, read_summaries, scores_csv, summaries_csv
 from foveate.reading.results import DatasetResults, ReaderRow
 from foveate.report.table_files import readers_csv
 from tests.formulas import PAYLOADS, formulas
@@ -56,11 +56,13 @@ def test_no_export_holds_a_formula(text: str) -> None:
 
 def test_no_file_of_the_results_holds_a_formula_and_all_are_read_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "answers.csv"
-    write_answers(ANSWERS, path)
-    assert formulas(path.read_text(encoding="utf-8")) == []
+    text = answers_csv(ANSWERS)
+    assert formulas(text) == []
+    path.write_text(text, encoding="utf-8", newline="")
     assert read_answers(path) == tuple(replace(answer, description=clean(answer.description)) for answer in ANSWERS)
-    write_summaries(path, OWN.summaries)
-    assert formulas(path.read_text(encoding="utf-8")) == []
+    text = summaries_csv(OWN.summaries)
+    assert formulas(text) == []
+    path.write_text(text, encoding="utf-8", newline="")
     assert read_summaries(path, Names(["-r1"], CASES, SHOWN)) == {"-r1": lines_of("\n".join(PAYLOADS))}
 
 
@@ -79,12 +81,11 @@ def test_the_key_and_the_cases_hold_no_formula_and_are_read_as_they_were(tmp_pat
     assert cases_and_key.read_key(tmp_path) == key
 
 
-def test_every_text_is_in_quotes_and_numbers_are_numbers(tmp_path: Path) -> None:
+def test_every_text_is_in_quotes_and_numbers_are_numbers() -> None:
     assert blind_csv([BlindRow("r1", "3f", 1, False, "B", "rim", 900, AT)]).splitlines()[1] == (
         f'"r1","3f",1,0,"B","rim",900,"{AT}"'
     )
-    result_files.write_scores(tmp_path / "scores.csv", {("c1", "c"): {"auc": 0.75, "energy": -0.5}})
-    assert (tmp_path / "scores.csv").read_text(encoding="utf-8").splitlines()[1] == '"c1","c",0.75,-0.5,""'
+    assert scores_csv({("c1", "c"): {"auc": 0.75, "energy": -0.5}}).splitlines()[1] == '"c1","c",0.75,-0.5,""'
 
 
 def test_redcap_takes_records_and_dictionary_as_before() -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from foveate.inference.results import spreadsheet
-from foveate.reading.answers import redcap_dictionary, redcap_records, write_answers
+from foveate.reading.answers import answers_csv, redcap_dictionary, redcap_records
 from foveate.reading.cases_and_key import PublicCase, cases_csv
 from foveate.reading.export import long_csv
-from foveate.reading.result_files import write_summaries
+from foveate.reading.result_files import summaries_csv
 from foveate.report.table_files import readers_csv
 from tests.formulas import PAYLOADS, SEPARATORS
 from tests.inference.rows import NAMED, NAMES
@@ -57,12 +57,12 @@ def written(folder: Path) -> list[Path]:
         "dictionary": redcap_dictionary(SHOWN),
         "readers": readers_csv(OWN),
         "cases": cases_csv([PublicCase("=x", f"{0:032x}", False, 4, 3, payload) for payload in PAYLOADS], True),
+        "answers": answers_csv(ANSWERS),
+        "summaries": summaries_csv(OWN.summaries),
         "predictions": spreadsheet(NAMED, NAMES),
     }
     for name, text in texts.items():
         (folder / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
-    write_answers(ANSWERS, folder / "answers.csv")
-    write_summaries(folder / "summaries.csv", OWN.summaries)
     return sorted(folder.glob("*.csv"))
 
 

@@ -126,25 +126,35 @@ def invite(out: Path, name: str, dataset: str | None, days: int) -> None:
 
 def results(out: Path, unblind: bool) -> None:
     """`foveate reading results`."""
-    with _site(out) as place:
+    with _site(out):
         from foveate.reading import result_tables
-        from foveate.reading import results as folder
         from foveate.reading.results import analysed
         from foveate.reading.site import state, study, unblinding
 
         if unblind and state.state().unblinded_at is None:
-            unblinding.unblind(_administrator())
+            _unblind(_administrator())
         if state.state().unblinded_at is None:
             for dataset in study.study().datasets:
                 _print_tables(dataset.title, result_tables.blind_tables(unblinding.blind(dataset.name)))
             console.out.print("The study is blind. `--unblind` locks the answers and shows the models.", markup=False)
             return
-        if not folder.exists(place):  # the disk was full when it was unblinded, or a backup was restored
-            unblinding.write_results()
         for found in unblinding.unblinded():
             analysis = analysed(found)
             console.out.print(result_tables.headline(found, analysis), markup=False)
             _print_tables(found.title, result_tables.tables(found, analysis))
+        if not unblinding.results_are_written():  # the disk was full when it was unblinded, or a backup was restored
+            unblinding.write_results()
+
+
+def _unblind(actor: str) -> None:
+    """Unblind; results that cannot be written are shown all the same, and tried again below them."""
+    from foveate.reading.site import state, unblinding
+
+    try:
+        unblinding.unblind(actor)
+    except FoveateError:
+        if state.state().unblinded_at is None:
+            raise
 
 
 def _administrator() -> str:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from foveate import runs
 from foveate.errors import FoveateError
 from foveate.reading.csvs import read_columns
 from foveate.spreadsheets import csv_text
@@ -124,18 +123,18 @@ def clean(text: str) -> str:
     return "".join(kept).strip()
 
 
-def write_answers(answers: Iterable[Answer], path: Path) -> None:
-    """Write answers as CSV. Raises FoveateError where they are wrong or the disk refuses."""
+def answers_csv(answers: Iterable[Answer]) -> str:
+    """Answers as CSV. Raises FoveateError where they are wrong."""
     lines: list[list[object]] = [list(MEANING)]
     for row in checked(answers):
         names = [row.reader, row.case, row.showing, "yes" if row.repeat else "no"]
         shown = [SEPARATOR.join(row.letters), row.choice, float(row.seconds)]
         lines.append([*names, *shown, clean(row.description)])
-    runs.write_text(path, csv_text(lines))
+    return csv_text(lines)
 
 
 def read_answers(path: Path, models: Sequence[str] | None = None) -> tuple[Answer, ...]:
-    """The answers of a CSV as `write_answers` makes it, of these models where they are given.
+    """The answers of a CSV as `answers_csv` makes it, of these models where they are given.
 
     Raises FoveateError that names the file, the line and what would be right.
     """

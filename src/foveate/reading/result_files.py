@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from foveate import runs
 from foveate.errors import FoveateError
 from foveate.reading.answers import clean
 from foveate.reading.csvs import read_columns
@@ -55,42 +54,29 @@ def lines_of(text: str) -> str:
     return "\n".join(map(clean, text.splitlines())).strip()
 
 
-def write_summaries(path: Path, summaries: Mapping[str, str]) -> None:
-    _write(path, _SUMMARIES, [(reader, lines_of(text)) for reader, text in summaries.items()])
+def summaries_csv(summaries: Mapping[str, str]) -> str:
+    return csv_text([_SUMMARIES, *((reader, lines_of(text)) for reader, text in summaries.items())])
 
 
-def write_ratings(path: Path, ratings: Iterable[Rating]) -> None:
+def ratings_csv(ratings: Iterable[Rating]) -> str:
     rows = [
         (of.reader, of.case, of.showing, "yes" if of.repeat else "no", of.question, of.model, float(of.value))
         for of in ratings
     ]
-    _write_or_remove(path, _RATINGS, rows)
+    return csv_text([_RATINGS, *rows])
 
 
-def write_scores(path: Path, scores: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
+def scores_csv(scores: Mapping[tuple[str, str], Mapping[str, float]]) -> str:
     """Values that are not known or not finite become empty cells."""
     rows = [
         (case, model, *(float(of[name]) if math.isfinite(of.get(name, math.nan)) else "" for name in SCORES))
         for (case, model), of in scores.items()
     ]
-    _write(path, _SCORES, rows)
+    return csv_text([_SCORES, *rows])
 
 
-def write_times(path: Path, saved_at: Mapping[tuple[str, int], str]) -> None:
-    _write_or_remove(path, _TIMES, [(reader, showing, at) for (reader, showing), at in saved_at.items()])
-
-
-def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    runs.write_text(path, csv_text([columns, *rows]))
-
-
-def _write_or_remove(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """No file stands for no rows, and none is left from an earlier writing."""
-    if rows:
-        _write(path, columns, rows)
-    else:
-        with runs.disk_errors(path):
-            path.unlink(missing_ok=True)
+def times_csv(saved_at: Mapping[tuple[str, int], str]) -> str:
+    return csv_text([_TIMES, *((reader, showing, at) for (reader, showing), at in saved_at.items())])
 
 
 def read_summaries(path: Path, names: Names) -> dict[str, str]:

@@ -14,14 +14,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from foveate import runs
 from foveate.errors import FoveateError
 from foveate.reading import result_files
-from foveate.reading.answers import Answer, read_answers, write_answers
+from foveate.reading.answers import Answer, answers_csv, read_answers
 from foveate.reading.questions import explain
 from foveate.reading.result_files import Rating
 
 if TYPE_CHECKING:
     from foveate.reading.analysis import Analysis
 
-__all__ = ["DatasetResults", "Rating", "ReaderRow", "analysed", "exists", "read", "write"]
+__all__ = ["DatasetResults", "Rating", "ReaderRow", "analysed", "are_written", "exists", "files", "read", "write"]
 
 FOLDER, HEAD = "results", "results.json"  # of OUT/reading, and in it
 
@@ -101,20 +101,50 @@ def exists(place: Path) -> bool:
     return (place / FOLDER / HEAD).is_file()
 
 
+def files(unblinded_at: str, studies: Sequence[DatasetResults]) -> dict[str, str]:
+    """What stands in the folder `results`: each file's text by its name, the head last.
+
+    An empty text is no file: it stands for no rows. Raises FoveateError where an answer cannot be one of the study.
+    """
+    found: dict[str, str] = {}
+    for own in studies:
+        found[f"answers-{own.name}.csv"] = answers_csv(own.answers)
+        found[f"summaries-{own.name}.csv"] = result_files.summaries_csv(own.summaries)
+        found[f"ratings-{own.name}.csv"] = result_files.ratings_csv(own.ratings) if own.ratings else ""
+        found[f"scores-{own.name}.csv"] = result_files.scores_csv(own.scores)
+        found[f"times-{own.name}.csv"] = result_files.times_csv(own.saved_at) if own.saved_at else ""
+    head = {"unblinded_at": unblinded_at, "datasets": [_head(own) for own in studies]}
+    return {**found, HEAD: runs.json_text(head)}
+
+
 def write(place: Path, unblinded_at: str, studies: Sequence[DatasetResults]) -> None:
     """Write the folder `results` in `place`, which is OUT/reading; its head last, so that what has one is whole.
 
-    Raises FoveateError where an answer cannot be one of the study, or the disk refuses.
+    It is for its owner alone. Raises FoveateError where an answer cannot be one of the study, or the disk refuses.
     """
+    folder, texts = place / FOLDER, files(unblinded_at, studies)
+    with runs.disk_errors(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_mode & 0o077:  # of an earlier version
+            folder.chmod(0o700)
+    for name, text in texts.items():
+        if text:
+            runs.write_text(folder / name, text, private=True)
+        else:  # nor is one left from an earlier writing
+            with runs.disk_errors(folder / name):
+                (folder / name).unlink(missing_ok=True)
+
+
+def are_written(place: Path, unblinded_at: str, studies: Sequence[DatasetResults]) -> bool:
+    """Whether the folder `results` in `place` holds exactly these."""
     folder = place / FOLDER
-    for own in studies:
-        write_answers(own.answers, folder / f"answers-{own.name}.csv")
-        result_files.write_summaries(folder / f"summaries-{own.name}.csv", own.summaries)
-        result_files.write_ratings(folder / f"ratings-{own.name}.csv", own.ratings)
-        result_files.write_scores(folder / f"scores-{own.name}.csv", own.scores)
-        result_files.write_times(folder / f"times-{own.name}.csv", own.saved_at)
-    head = {"unblinded_at": unblinded_at, "datasets": [_head(own) for own in studies]}
-    runs.write_json(folder / HEAD, head)
+    try:
+        return all(
+            ((folder / name).read_text(encoding="utf-8") if (folder / name).exists() else "") == text
+            for name, text in files(unblinded_at, studies).items()
+        )
+    except (OSError, UnicodeDecodeError):  # whoever writes them is told what is wrong
+        return False
 
 
 def _head(own: DatasetResults) -> dict[str, object]:

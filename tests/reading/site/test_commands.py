@@ -260,8 +260,10 @@ assert AuditEntry.objects.count() == log
 say("export", commands_reading.export, None)
 with mock.patch.object(enrolment, "invite", side_effect=OperationalError("disk is full\\\\nhere")):
     say("full", commands_reading.invite, "reader-9", None, 30)
-with mock.patch.object(results, "write", side_effect=commands_reading.FoveateError), contextlib.suppress(Exception):
-    unblinding.unblind(audit.COMMAND)
+full = commands_reading.FoveateError("cannot write results: No space left on device.")
+with mock.patch.object(results, "write", side_effect=full):
+    commands_reading._unblind(audit.COMMAND)
+    say("unwritten", commands_reading.results, False)
 told["written"] = [results.exists(place)]
 say("models", commands_reading.results, False)
 told["written"].append(results.exists(place))
@@ -299,6 +301,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[
         ("there", 2, "error: there.zip is there already: give another name with --to."),
         ("export", 0, "written: reading-blind-20"),
         ("full", 1, "error: cannot use the database"),
+        ("unwritten", 1, "CBAM"),
+        ("unwritten", 1, "error: cannot write results: No space left on device."),
         ("models", 0, "CBAM"),
     ],
 )

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from foveate import runs
 from foveate.errors import FoveateError
-from foveate.reading import blinding, cases_and_key
+from foveate.reading import blinding, cases_and_key, results
 from foveate.reading.answers import LETTERS
 from foveate.reading.site import audit, locks, state, study, tokens, unblinding
 from foveate.reading.site.models import PLAIN, Invitation, Reader, Showing, Slot
@@ -195,7 +195,11 @@ def withdraw(reader: Reader) -> None:
 
 
 def erase(reader: Reader, actor: str) -> None:
-    """Delete a reader with all answers; what must be erased again after a backup is restored is noted first."""
+    """Delete a reader with all answers; what must be erased again after a backup is restored is noted first.
+
+    Raises FoveateError where that cannot be noted: then nothing is deleted; and, after unblinding, where the results
+    cannot be written anew: then the reader stands in these files alone.
+    """
     with transaction.atomic():
         locks.answers_may_change()
         number = reader.public_id
@@ -203,7 +207,13 @@ def erase(reader: Reader, actor: str) -> None:
         reader.delete()
         _note_erased(number)
     if state.state().unblinded_at is not None:
-        unblinding.write_results()  # without this reader
+        try:
+            unblinding.write_results()  # without this reader
+        except FoveateError as error:
+            raise FoveateError(
+                f"the reader is erased from the database, but may still stand in the folder {results.FOLDER}: {error} "
+                "`foveate reading results`, or the page Results, writes it again."
+            ) from error
 
 
 def _note_erased(public_id: str) -> None:
@@ -212,7 +222,7 @@ def _note_erased(public_id: str) -> None:
     known.setdefault(public_id, timezone.now().isoformat(timespec="seconds"))
     with runs.disk_errors(path):
         lines = [f"{number},{at}\n" for number, at in known.items()]
-        runs.write_text(path, "".join(["reader,erased_at\n", *lines]))
+        runs.write_text(path, "".join(["reader,erased_at\n", *lines]), private=True)
 
 
 def erased() -> dict[str, str]:

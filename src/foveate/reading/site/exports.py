@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 
 from django.utils import timezone
 
@@ -68,10 +66,9 @@ def _unblinded(at: datetime) -> Iterator[File]:
 
 def _results(at: datetime, datasets: list[DatasetResults]) -> Iterator[File]:
     """The folder `results` as unblinding writes it, from the database anew: what `foveate report` reads."""
-    with tempfile.TemporaryDirectory() as place:
-        results.write(Path(place), at.isoformat(timespec="seconds"), datasets)
-        for path in sorted((Path(place) / results.FOLDER).iterdir()):
-            yield f"{results.FOLDER}/{path.name}", path.read_text(encoding="utf-8")
+    for inner, text in sorted(results.files(at.isoformat(timespec="seconds"), datasets).items()):
+        if text:
+            yield f"{results.FOLDER}/{inner}", text
 
 
 def _codebook(own: DatasetResults) -> str:

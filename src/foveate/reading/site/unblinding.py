@@ -40,7 +40,8 @@ class Given:
 def unblind(actor: str) -> None:
     """Lock the answers, note who did it, and write OUT/reading/results. The caller has asked for the password.
 
-    Raises FoveateError where the key is missing or damaged: then nothing is locked.
+    Raises FoveateError where the key is missing or damaged: then nothing is locked; and where the results cannot be
+    written: then the study is unblinded, and `write_results` is to be called again.
     """
     key = cases_and_key.read_key(study.place())
     cases_and_key.layers(key)
@@ -56,16 +57,25 @@ def unblind(actor: str) -> None:
 
 def write_results() -> None:
     """Write OUT/reading/results from the database and the key; only after unblinding."""
+    results.write(study.place(), _since(), unblinded())
+
+
+def results_are_written() -> bool:
+    """Whether OUT/reading/results holds what the database says: a disk may have been full, a backup restored."""
+    return results.are_written(study.place(), _since(), unblinded())
+
+
+def _since() -> str:
+    """When the study was unblinded. Raises FoveateError while it is blind."""
     at = state.state().unblinded_at
     if at is None:
         raise FoveateError("the study is blind: unblind it first.")
-    results.write(study.place(), at.isoformat(timespec="seconds"), unblinded())
+    return at.isoformat(timespec="seconds")
 
 
 def unblinded() -> list[DatasetResults]:
     """Everything by model. Raises FoveateError while the study is blind."""
-    if state.state().unblinded_at is None:
-        raise FoveateError("the study is blind: unblind it first.")
+    _since()
     key = cases_and_key.read_key(study.place())
     return [_of_dataset(own, [row for row in key if row.dataset == own.name]) for own in study.study().datasets]
 

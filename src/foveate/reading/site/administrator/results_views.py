@@ -9,7 +9,7 @@ from datetime import datetime
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods
 
 from foveate.errors import FoveateError
 from foveate.reading import export as exporting
@@ -41,17 +41,34 @@ class Section:
 _known: dict[str, Section] = {}  # by the digest of what it is about: many answers take seconds, and they are locked
 
 
-@require_GET
+@require_http_methods(["GET", "POST"])
 @for_administrator
 def results(request: AdministratorRequest) -> HttpResponse:
-    """Before unblinding what does not depend on which model is which, afterwards the analysis."""
+    """Before unblinding what does not depend on which model is which, afterwards the analysis.
+
+    POST writes OUT/reading/results again, where unblinding could not.
+    """
     at, wrong, sections = state.state().unblinded_at, "", []
+    if request.method == "POST" and at:
+        try:
+            unblinding.write_results()
+            return redirect("admin-results")
+        except FoveateError as error:
+            wrong = said(error)
     try:
         sections = _unblinded() if at else _blind()
     except FoveateError as error:  # such as a key that was moved away after unblinding
-        wrong = said(error)
-    context = {"unblinded_at": at, "sections": sections, "wrong": wrong}
+        wrong = wrong or said(error)
+    context = {"unblinded_at": at, "sections": sections, "wrong": wrong, "unwritten": _unwritten()}
     return render(request, "reading/admin/results.html", context, status=400 if wrong else 200)
+
+
+def _unwritten() -> bool:
+    """Whether the study is unblinded and its folder does not hold the results: a page then offers to write them."""
+    try:
+        return state.state().unblinded_at is not None and not unblinding.results_are_written()
+    except FoveateError:  # such as a key that is away: whoever tries to write them is told
+        return True
 
 
 def _blind() -> list[Section]:
@@ -91,6 +108,7 @@ def unblind(request: AdministratorRequest) -> HttpResponse:
     context = {
         "unblinded_at": at,
         "wrong": wrong,
+        "unwritten": _unwritten(),
         "readers": readers,
         "unfinished": [own for own in readers if own.state not in ("finished", "withdrawn")],
     }
@@ -108,7 +126,7 @@ def export(request: AdministratorRequest) -> HttpResponse:
             return _download(*exports.archive(actor(request)))
         except FoveateError as error:
             wrong = said(error)
-    context = {"unblinded_at": state.state().unblinded_at, "wrong": wrong}
+    context = {"unblinded_at": state.state().unblinded_at, "wrong": wrong, "unwritten": _unwritten()}
     return render(request, "reading/admin/export.html", context, status=400 if wrong else 200)
 
 
