@@ -80,6 +80,13 @@ def test_read_json_names_the_file(tmp_path: Path) -> None:
         runs.read_json(tmp_path / "a.json")
 
 
+@pytest.mark.parametrize("content", ["[]", "3", "[" * 100_000, "{", "", "[" + "9" * 5000 + "]"])
+def test_json_that_cannot_be_ours_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.json").write_text(content, encoding="utf-8")
+    with pytest.raises(FoveateError, match="cannot read .*a.json: .* Remove it and start again"):
+        runs.read_json(tmp_path / "a.json")
+
+
 def test_fingerprint_follows_content(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("1")
     before = runs.fingerprint([tmp_path / "a", tmp_path / "absent"])

@@ -8,7 +8,7 @@ import re
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foveate.spreadsheets import GUARD, csv_text, guarded, table_text, unguarded, unguarded_table
@@ -42,6 +42,7 @@ def test_an_apostrophe_stands_where_a_formula_could_begin_and_nowhere_else(text:
     assert unguarded(right) == text
 
 
+@settings(deadline=None)
 @given(TABLES)
 def test_no_cell_is_a_formula_by_any_separator(rows: list[list[str | int]]) -> None:
     text = csv_text(rows)
@@ -50,6 +51,7 @@ def test_no_cell_is_a_formula_by_any_separator(rows: list[list[str | int]]) -> N
     assert read == [[str(cell) for cell in row] for row in rows]
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_every_guard_is_undone_as_the_codebook_says(text: str) -> None:
     assert unguarded(guarded(text)) == text

@@ -232,13 +232,16 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file. Raises FoveateError that names the file."""
+    """The content of a JSON file of foveate's own, an object. Raises FoveateError that names the file."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FoveateError(f"cannot read {path}: {error.strerror}. Once it can be, start the same command.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter where lists are nested very deep
         raise FoveateError(f"cannot read {path}: {error}. Remove it and start again to have it made anew.") from error
+    if not isinstance(found, dict):
+        raise FoveateError(f"cannot read {path}: it holds no object. Remove it and start again to have it made anew.")
+    return found
 
 
 def file_hash(path: Path) -> str:

@@ -51,6 +51,16 @@ def test_the_same_content_is_decoded_once(make_images: MakeImages, tmp_path: Pat
         assert second.facts[row].width == 40
 
 
+@pytest.mark.parametrize("damage", [b"{\n", b"[" * 100_000 + b"\n", b"\0\n"])
+def test_a_damaged_pack_is_named_by_its_line(make_images: MakeImages, damage: bytes) -> None:
+    images = make_images(a=5, b=5)
+    entries = pack(images)[0].folder / pack_cache.ENTRIES
+    lines = entries.read_bytes().splitlines(keepends=True)
+    entries.write_bytes(b"".join([*lines[:3], damage, *lines[4:]]))
+    with pytest.raises(FoveateError, match=f"{pack_cache.ENTRIES}, line 4: .* Remove .* and start again"):
+        pack(images)
+
+
 def test_other_content_or_settings_make_another_pack(make_images: MakeImages) -> None:
     images = make_images(a=5, b=5)
     first, _ = pack(images)

@@ -26,12 +26,12 @@ def exported(small_study: SmallStudy, tmp_path_factory: pytest.TempPathFactory) 
     return export_onnx(small_study.run, tmp_path_factory.mktemp("onnx") / "lungs.onnx")
 
 
-def changed(file: Path, to: Path, about: dict[str, Any] | None, without_maps: bool = False) -> Path:
+def changed(file: Path, to: Path, about: dict[str, Any] | str | None, without_maps: bool = False) -> Path:
     """A copy with other metadata, and with the first output alone."""
     model = onnx.load(file)
     del model.metadata_props[:]
     if about is not None:
-        model.metadata_props.add(key="foveate", value=json.dumps(about))
+        model.metadata_props.add(key="foveate", value=about if isinstance(about, str) else json.dumps(about))
     if without_maps:
         del model.graph.output[1]
     onnx.save(model, to)
@@ -69,8 +69,9 @@ def test_wrong_files_and_devices(exported: Path, tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("text")
     with pytest.raises(FoveateError, match="is damaged or no ONNX file"):
         open_model(tmp_path / "text.onnx", "cpu", False)
-    with pytest.raises(FoveateError, match="was not written by foveate export"):
-        open_model(changed(exported, tmp_path / "other.onnx", None), "cpu", False)
+    for about in (None, "{", "[]", "3", "[" * 100_000):
+        with pytest.raises(FoveateError, match="was not written by foveate export"):
+            open_model(changed(exported, tmp_path / "other.onnx", about), "cpu", False)
     with pytest.raises(UsageError, match="run on the CPU"):
         open_model(exported, "cuda", False)
 

@@ -357,7 +357,7 @@ def test_a_study_that_was_edited_is_checked(copied: Path) -> None:
         with pytest.raises(FoveateError, match=f"study.yaml: {says}"):
             package.load(copied)
     file.write_text("{", encoding="utf-8")
-    with pytest.raises(FoveateError, match="cannot read .*study.yaml"):
+    with pytest.raises(FoveateError, match="study.yaml, line 1 is not valid YAML"):
         package.load(copied)
 
 

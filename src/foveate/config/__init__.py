@@ -12,8 +12,9 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from foveate.config.dataset import PHANTOM, Columns, Dataset, NameAndLabel, Strict, absolute
-from foveate.config.yaml_texts import load_yaml
-from foveate.errors import UsageError
+from foveate.config.yaml_and_json import read_yaml
+from foveate.config.yaml_texts import as_texts, load_yaml
+from foveate.errors import FoveateError, UsageError
 
 Policy = Literal["paper", "shipped", "clean"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -196,24 +197,18 @@ def read_study(name_or_path: str | Path) -> dict[str, Any]:
     path = Path(name_or_path)
     preset = resources.files("foveate") / "presets" / f"{name_or_path}.yaml"
     if str(name_or_path) in presets():
-        content, folder = preset.read_text(encoding="utf-8"), None
+        data, folder = load_yaml(preset.read_text(encoding="utf-8")), None
     elif path.is_file():
         try:
-            content, folder = path.read_text(encoding="utf-8-sig"), path.resolve().parent
-        except UnicodeDecodeError as error:
-            raise UsageError(f"{path} is not a text file in UTF-8: a study is a YAML file.") from error
+            data, folder = read_yaml(path, as_texts), path.resolve().parent
+        except FoveateError as error:
+            raise UsageError(str(error)) from error
     else:
         meant = did_you_mean(str(name_or_path), presets())
         raise UsageError(
             f"there is no study {str(name_or_path)!r}: give a YAML file, an existing study's folder, or one of "
             f"{', '.join(presets())}{meant}."
         )
-    try:
-        data = load_yaml(content)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise UsageError(f"{path}{where} is not valid YAML: {getattr(error, 'problem', error)}.") from error
     if not isinstance(data, dict):
         raise UsageError(f"{path} holds no study: it must be a mapping with the keys models and datasets.")
     data.setdefault("name", path.stem)

@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from foveate.config import yaml_and_json
+
 _TEXT, _NULL = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null"
 _MISREAD = {f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "timestamp")}
 _ANY, _ITEM = "*", "-"
@@ -18,33 +20,22 @@ _TEXTS = (
     *(("datasets", _ANY, key) for key in ("positive", "merge", "columns", "label_columns", "title")),
     *(("datasets", _ANY, key) for key in ("source", "table", "label_table", "masks", "regions")),
 )
-_DEEPEST = 8  # keys and items one within another; an alias may lead round in a circle
 
 
 def load_yaml(content: str) -> Any:
-    """What a study's YAML says, with its names and labels as text. Raises yaml.YAMLError."""
-    loader = yaml.SafeLoader(content)
-    try:
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        _as_texts(node, ())
-        return loader.construct_document(node)
-    finally:
-        loader.dispose()
+    """What a study's YAML says, with its names and labels as text. Raises WrongDocumentError."""
+    return yaml_and_json.load_yaml(content, as_texts)
 
 
-def _as_texts(node: yaml.Node, place: tuple[str, ...]) -> None:
+def as_texts(node: yaml.Node, place: tuple[str, ...] = ()) -> None:
     """Take what YAML took for a truth, a number or a date back to its text, where the study holds names."""
-    if len(place) > _DEEPEST:
-        return
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             _back_to_text(key, nothing_too=True)
-            _as_texts(value, (*place, str(key.value)))
+            as_texts(value, (*place, str(key.value)))
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            _as_texts(item, (*place, _ITEM))
+            as_texts(item, (*place, _ITEM))
     elif _holds_text(place):
         _back_to_text(node, nothing_too=_ITEM in place or "merge" in place)  # but `table: null` means none
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from foveate import locks, runs
 from foveate.config import Images
+from foveate.config.yaml_and_json import WrongDocumentError, load_json
 from foveate.data import freshness, lesion_masks
 from foveate.data.decoders import ENOUGH
 from foveate.data.fit import square
@@ -192,7 +193,10 @@ def _whole_entries(unfinished: Path) -> list[dict[str, Any]]:
     lines = journal.read_text(encoding="utf-8").splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         return []  # cut off in the middle of a line: rare enough to begin anew
-    entries: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    try:
+        entries: list[dict[str, Any]] = [load_json(line) for line in lines]
+    except WrongDocumentError:
+        return []
     whole = all(GrowingArray.holds(unfinished / name, count) for name, count in _rows_of(entries).items())
     return entries if whole else []
 
@@ -266,7 +270,12 @@ def read(place: Path) -> Packed:
     grey: list[int] = []
     unreadable: list[tuple[int, str]] = []
     for number, line in enumerate((place / ENTRIES).read_text(encoding="utf-8").splitlines()):
-        entry = json.loads(line)
+        try:
+            entry = load_json(line)
+        except WrongDocumentError as error:
+            raise FoveateError(
+                f"{place / ENTRIES}, line {number + 1}: {error}. Remove {place} and start again."
+            ) from error
         if "unreadable" in entry:
             unreadable.append((number, entry["unreadable"]))
             continue

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from foveate.config.yaml_and_json import WrongDocumentError, load_json
 from foveate.errors import FoveateError, UsageError
 from foveate.inference.model import ModelFacts, kinds_by_statistics
 
@@ -63,7 +63,10 @@ def _session(file: Path) -> Any:
 def _about(file: Path, session: Any) -> dict[str, Any]:
     """What the export said of the model. Raises FoveateError for a file of another program."""
     said = session.get_modelmeta().custom_metadata_map.get("foveate")
-    about = json.loads(said) if said else {}
-    if not {"classes", "pixels", "fit", "channels"} <= about.keys():
+    try:
+        about = load_json(said) if said else {}
+    except WrongDocumentError:
+        about = {}
+    if not isinstance(about, dict) or not {"classes", "pixels", "fit", "channels"} <= about.keys():
         raise FoveateError(f"{file} was not written by foveate export: it does not say its classes and input.")
     return dict(about)

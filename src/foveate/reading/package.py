@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from foveate.config.yaml_and_json import read_yaml
 from foveate.errors import FoveateError
 from foveate.reading import selection
 from foveate.reading.answers import CANNOT_JUDGE, LETTERS, NONE
@@ -149,11 +150,9 @@ def _dataset(folder: StudyFolder, subject: Subject, shown: Sequence[Shown]) -> R
 def load(place: Path) -> ReadingStudy:
     """Read study.yaml of OUT/reading. Raises FoveateError that names the file, the field, and what is wrong."""
     try:
-        return ReadingStudy.model_validate(yaml.safe_load((place / STUDY).read_text(encoding="utf-8")))
+        return ReadingStudy.model_validate(read_yaml(place / STUDY))
     except ValidationError as error:
         raise FoveateError(f"{place / STUDY}: {explain(error)}.") from error
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise FoveateError(f"cannot read {place / STUDY}: {' '.join(str(error).split())}.") from error
 
 
 def fingerprint(place: Path) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from foveate.config.yaml_and_json import read_yaml
 from foveate.errors import FoveateError
 
 STEPS = 5  # of a scale, where nothing else is said
@@ -131,12 +131,7 @@ def read_questions(path: Path) -> tuple[Question, ...]:
 
     Raises FoveateError that names the file, the question, counted from 1, its field, and what would be right.
     """
-    try:
-        items = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FoveateError(f"cannot read {path}: {error.strerror or error}.") from error
-    except (ValueError, yaml.YAMLError) as error:
-        raise FoveateError(f"{path} is no YAML file: {' '.join(str(error).split())}.") from error
+    items = read_yaml(path)
     if not isinstance(items, list):
         raise FoveateError(f"{path}: a list of questions is needed: lines that begin with '- name: ...'.")
     questions = []

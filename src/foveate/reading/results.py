@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from foveate import runs
+from foveate.config.yaml_and_json import WrongDocumentError, load_json
 from foveate.errors import FoveateError
 from foveate.reading import result_files
 from foveate.reading.answers import Answer, answers_csv, read_answers
@@ -167,12 +167,12 @@ def read(place: Path) -> tuple[str, tuple[DatasetResults, ...]]:
     """
     path = place / FOLDER / HEAD
     try:
-        head = _Head.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        head = _Head.model_validate(load_json(path.read_bytes()))
     except OSError as error:
         raise FoveateError(f"cannot read {path}: {error.strerror or error}.") from error
     except ValidationError as error:
         raise FoveateError(f"{path}: {explain(error)}.") from error
-    except ValueError as error:
+    except WrongDocumentError as error:
         raise FoveateError(f"{path} is no JSON file: {error}. Copy the folder from the study's host again.") from error
     return head.unblinded_at, tuple(_read(path.parent, own) for own in head.datasets)
 

@@ -65,9 +65,14 @@ def test_it_is_remembered_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_a_damaged_memory_is_named(tmp_path: Path) -> None:
     (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "deployment.json").write_text('{"colour": 1}', encoding="utf-8")
-    with pytest.raises(FoveateError, match="deployment.json is not what"):
-        deployment.load(tmp_path)
+    for content in ('{"colour": 1}', '{"url": 5}', '{"port": "x"}', '{"database": ["a"]}'):
+        (tmp_path / "secrets" / "deployment.json").write_text(content, encoding="utf-8")
+        with pytest.raises(FoveateError, match="deployment.json is not what"):
+            deployment.load(tmp_path)
+    for content in ("[]", "[" * 100_000):
+        (tmp_path / "secrets" / "deployment.json").write_text(content, encoding="utf-8")
+        with pytest.raises(FoveateError, match="cannot read .*deployment.json"):
+            deployment.load(tmp_path)
 
 
 def test_databases() -> None:

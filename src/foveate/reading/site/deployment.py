@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import TypeAdapter, ValidationError
+
 from foveate import runs
 from foveate.errors import FoveateError, UsageError
+from foveate.reading.questions import explain
 
 SECRETS = "secrets"  # a folder
 DEPLOYMENT, SECRET_KEY, FIRST_LINK = "deployment.json", "secret-key", "first-link"  # files in it
@@ -106,7 +109,11 @@ def load(place: Path) -> Deployment:
         return Deployment()
     data = runs.read_json(path)
     try:
-        return Deployment(**data)
+        return TypeAdapter(Deployment).validate_python(asdict(Deployment(**data)))
+    except ValidationError as error:
+        raise FoveateError(
+            f"{path} is not what `foveate reading serve` writes: {explain(error)}. Remove it."
+        ) from error
     except TypeError as error:
         raise FoveateError(f"{path} is not what `foveate reading serve` writes: {error}. Remove it.") from error
 
