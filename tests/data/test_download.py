@@ -246,7 +246,7 @@ def test_a_connection_that_breaks_without_a_length_is_no_file(tmp_path: Path) ->
 
     file = tmp_path / "file"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("urllib.request.urlopen", lambda *_, **__: Broken())
+        patch.setattr("urllib.request.OpenerDirector.open", lambda *_, **__: Broken())
         with pytest.raises(DownloadError, match="the connection ended after 4 bytes"):
             download("http://x/file", file)
     assert not file.exists()

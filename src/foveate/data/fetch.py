@@ -20,7 +20,7 @@ import pandas as pd
 
 from foveate import runs
 from foveate.data.cards import CARDS, Card
-from foveate.data.download import Advance, DownloadError, download
+from foveate.data.download import LARGEST, Advance, DownloadError, download
 from foveate.data.sources.archives import DamagedZipError, unpack
 from foveate.data.sources.folders import only_folder
 from foveate.data.sources.rules import from_rules
@@ -37,6 +37,7 @@ _COVID_CT_FILES = (
     "COVID-CT-MetaInfo.xlsx",
     "NonCOVID-CT-MetaInfo.csv",
 )
+_LARGEST_TABLE = 64 * 2**20  # bytes
 _OWN = {"downloads", "images", "images.new", "fetch.json", "manifest.csv"}
 
 
@@ -91,7 +92,8 @@ def _bring(card: Card, to: Path, advance: Advance) -> list[dict[str, Any]]:
     try:
         if card.kaggle and not base and not given:
             return _from_kaggle(card.kaggle, to)
-        downloads = [download(url, file, advance) for url, file in _addresses(card, to, by_hand, base).items()]
+        addresses = _addresses(card, to, by_hand, base)
+        downloads = [download(url, file, advance, _largest(file)) for url, file in addresses.items()]
     except DownloadError as error:
         raise FoveateError(_by_hand(card, by_hand, str(error))) from error
     try:
@@ -111,6 +113,11 @@ def _addresses(card: Card, to: Path, by_hand: Path, base: str) -> dict[str, Path
     if card.kaggle:
         return {f"{base}/{card.kaggle}.zip": by_hand}
     return {f"{base or _COVID_CT}/{path}": to / "downloads" / path for path in _COVID_CT_FILES}
+
+
+def _largest(file: Path) -> int:
+    """The bytes that a download may have: lists and tables of a few thousand images are small."""
+    return LARGEST if file.suffix == ".zip" else _LARGEST_TABLE
 
 
 def _from_kaggle(handle: str, to: Path) -> list[dict[str, Any]]:

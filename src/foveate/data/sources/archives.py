@@ -13,11 +13,13 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
 from foveate import locks, runs
+from foveate.data import room
 from foveate.data.pixels import UnreachableImageError, fault
 from foveate.errors import FoveateError
 
 CACHE = "FOVEATE_CACHE"  # names the cache's folder; --cache sets it
 LARGEST_TOTAL = 64 * 2**30  # bytes unpacked; more is refused
+MOST_FILES = 4_000_000
 LARGEST_RATIO = 200  # bytes unpacked to bytes packed; images reach 2, blank volumes 100, a zip bomb 1,000 and more
 _SMALL = 2**20  # bytes; a smaller file does no harm at any ratio
 _CHUNK = 2**20
@@ -77,6 +79,7 @@ def unpack(archive: Path, place: Path) -> None:
             shutil.rmtree(unfinished, ignore_errors=True)  # of a process that was killed
             try:
                 unfinished.mkdir(parents=True)
+                room.refuse_to_fill(unfinished, sum(member.file_size for member in members.values()))
                 for path, member in members.items():
                     _write(opened, member, unfinished / path)
                 if hasattr(os, "sync"):
@@ -134,6 +137,8 @@ def _checked(archive: Path, opened: zipfile.ZipFile) -> dict[str, zipfile.ZipInf
     """The files of a zip by their paths, once all members are found harmless. Raises FoveateError."""
     found: dict[str, zipfile.ZipInfo] = {}
     total = 0
+    if len(opened.infolist()) > MOST_FILES:
+        raise FoveateError(f"{archive} holds more than {MOST_FILES:,} files: unpack it yourself and give the folder.")
     for member in opened.infolist():
         if not member.filename:
             raise zipfile.BadZipFile("a file in it has no name")
