@@ -41,7 +41,7 @@ def create(
     no_going_back: Annotated[
         bool, typer.Option("--no-going-back", help="Readers may not change earlier answers.")
     ] = False,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of cases and orders [default: drawn].")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the drawing of cases [default: drawn].")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
     repeat: Annotated[str | None, typer.Option(hidden=True)] = None,
     repeats: Annotated[str | None, typer.Option(hidden=True)] = None,

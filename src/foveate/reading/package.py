@@ -93,7 +93,7 @@ def create(
 
     cases: how many are drawn of each data set, or the ids of the cases where there is one data set. repeat: whose
     heat-maps are shown; "all": every case those of one of the study's repeats, each repeat as often. seed: of the
-    drawing and of the readers' schedules; drawn itself where it is None. consent: what readers agree to before they
+    drawing, and of nothing that is blind; drawn itself where it is None. consent: what readers agree to before they
     begin. practice: how many more cases of each data set readers see for warming up, as far as there are as many.
     `advance` is called with the number of cases written. Raises FoveateError where OUT/reading is there already, the
     study has too few or too many models to compare, a run or an image is missing, or the disk refuses.

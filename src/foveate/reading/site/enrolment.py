@@ -6,7 +6,6 @@ import csv
 import unicodedata
 from datetime import timedelta
 
-import numpy as np
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -118,8 +117,8 @@ def redeem(token: str) -> Reader | None:
 def enrol(reader: Reader) -> str:
     """Draw the reader's showings and store them; the return code, which cannot be read again later.
 
-    Letters and order come from the study's seed and the reader's id, and are drawn this once: from here on the
-    rows count. Raises FoveateError where the key is missing or the reader is enrolled already.
+    Letters and order come from the study's secret and the reader's id, and are drawn this once: from here on the
+    rows count. Raises FoveateError where key or secret are missing or the reader is enrolled already.
     """
     with transaction.atomic():
         own = Reader.objects.select_for_update().get(pk=reader.pk)
@@ -136,19 +135,19 @@ def enrol(reader: Reader) -> str:
 
 
 def _draw(reader: Reader) -> None:
-    seed, layers = cases_and_key.read_seed(study.place()), cases_and_key.layers(cases_and_key.read_key(study.place()))
+    secret = cases_and_key.derived_secret(study.place(), "letters")
+    layers = cases_and_key.layers(cases_and_key.read_key(study.place()))
     own, options = study.dataset(reader.dataset), study.study().options
     names = [case.name for case in study.cases().values() if case.dataset == own.name]
     practice = [name for name in names if study.cases()[name].practice]
     shown = [name for name in names if name not in practice]
-    generator = np.random.default_rng(runs.derive_seed(seed, "reading", "practice", reader.public_id))
-    rows = blinding.letters(len(practice), own.models, generator)
+    rows = blinding.letters(len(practice), own.models, blinding.drawing(secret, reader.public_id, "practice letters"))
+    order = blinding.drawing(secret, reader.public_id, "practice order").permutation(len(practice))
     steps = [
-        (Showing.Kind.PRACTICE, practice[case], tuple(row))
-        for case, row in zip(generator.permutation(len(practice)), rows.tolist(), strict=True)
+        (Showing.Kind.PRACTICE, practice[case], tuple(row)) for case, row in zip(order, rows.tolist(), strict=True)
     ]
     for showing in blinding.reader_schedule(
-        seed, reader.public_id, len(shown), own.models, options.repeat_share, options.gap
+        secret, reader.public_id, len(shown), own.models, options.repeat_share, options.gap
     ):
         kind = Showing.Kind.REPEAT if showing.repeat else Showing.Kind.CASE
         steps.append((kind, shown[showing.case], showing.order))

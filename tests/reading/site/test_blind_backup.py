@@ -1,0 +1,164 @@
+"""Who has a backup and no key: neither small seeds nor the one that was typed tell which heat-map is whose."""
+
+from __future__ import annotations
+
+import hmac
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from foveate.reading import blinding, cases_and_key
+from foveate.reading.site import audit, backup, enrolment
+from foveate.reading.site.models import Reader, Slot
+from foveate.runs import derive_seed
+
+READERS, MODELS = 6, 4
+SEEDS = [*range(500), 20210914, 123_456_789_012]  # small ones, a date, and what was typed for this study
+Row = dict[str, Any]
+Order = tuple[int, ...]
+Guess = Callable[[int, str, int], list[tuple[int, Order]]]  # seed, public id, cases -> first showings: case, models
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a backup tells of one reader's first showings, in their order."""
+
+    public_id: str
+    cases: list[str]
+    files: list[tuple[str, ...]]  # at A, B, C, ...
+
+
+def stolen(data: bytes) -> list[Reading]:
+    """All readings of a backup, with nothing beside it."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        rows = json.loads(archive.read("answers.json"))
+    of: dict[str, list[Row]] = {}
+    for row in rows:
+        of.setdefault(row["model"], []).append(row["fields"] | {"pk": row["pk"]})
+    found = []
+    for reader in of["reading.reader"]:
+        own = [row for row in of["reading.showing"] if row["reader"] == reader["pk"] and row["kind"] == "case"]
+        own.sort(key=lambda row: row["place"])
+        slots = {(row["showing"], row["letter"]): row["file"] for row in of["reading.slot"]}
+        files = [tuple(slots[row["pk"], letter] for letter in "ABCD"[:MODELS]) for row in own]
+        found.append(Reading(reader["public_id"], [row["case"] for row in own], files))
+    return found
+
+
+def as_before(seed: int, public_id: str, cases: int) -> list[tuple[int, Order]]:
+    """Letters and order as they once derived from the study's seed and the reader's id."""
+    generator = np.random.default_rng(derive_seed(seed, "reading", "schedule", public_id))
+    rows = blinding.letters(cases, MODELS, generator)
+    order = generator.permutation(cases)
+    return [(int(case), tuple(row)) for case, row in zip(order, rows.tolist(), strict=True)]
+
+
+def by_secret(secret_of: Callable[[int], bytes]) -> Guess:
+    """Letters as they derive now, were the secret made of a number that a person types."""
+
+    def guess(seed: int, public_id: str, cases: int) -> list[tuple[int, Order]]:
+        drawn = blinding.reader_schedule(secret_of(seed), public_id, cases, MODELS)
+        return [(one.case, one.order) for one in drawn if not one.repeat]
+
+    return guess
+
+
+GUESSES: dict[str, Guess] = {
+    "as before": as_before,
+    "number": by_secret(lambda seed: seed.to_bytes(32)),
+    "digits": by_secret(lambda seed: str(seed).encode()),
+    "purpose": by_secret(lambda seed: hmac.digest(seed.to_bytes(32), b"letters", "sha256")),
+    "file": by_secret(lambda seed: hmac.digest(f"{seed}\n".encode(), b"letters", "sha256")),
+    "derived": by_secret(lambda seed: derive_seed(seed, "reading", "letters").to_bytes(32)),
+}
+
+
+def attacked(readings: list[Reading], guesses: list[Guess], seeds: list[int]) -> dict[str, int]:
+    """File -> the model that the attacker names: by the seed that explains the first reader's order best."""
+    names = sorted(readings[0].cases)  # as in cases.csv
+    best: tuple[float, dict[str, int]] = (-1, {})
+    for guess in guesses:
+        for seed in seeds:
+            agreed, told = 0, {}
+            for reading in readings:
+                drawn = guess(seed, reading.public_id, len(names))
+                agreed += sum(names[case] == shown for (case, _), shown in zip(drawn, reading.cases, strict=True))
+                for (_, order), files in zip(drawn, reading.files, strict=True):
+                    told |= dict(zip(files, order, strict=True))
+            best = max(best, (agreed, told), key=lambda one: one[0])
+    return best[1]
+
+
+def right(told: dict[str, int], place: Path) -> tuple[int, int]:
+    """How many heat-maps are named rightly, of how many."""
+    layers = cases_and_key.layers(cases_and_key.read_key(place))
+    truth = {layer: model for own in layers.values() for model, layer in enumerate(own)}
+    return sum(truth[file] == model for file, model in told.items()), len(told)
+
+
+@pytest.fixture
+def readers(ready: Path) -> Iterator[list[Reader]]:
+    made = []
+    for number in range(READERS):
+        reader, _ = enrolment.invite(f"reader-{number}", None, audit.COMMAND)
+        enrolment.enrol(reader)
+        made.append(reader)
+    yield made
+
+
+def draw_as_before(reader: Reader, place: Path, seed: int) -> None:
+    """Put the reader's first showings as they once were drawn from the seed."""
+    layers = cases_and_key.layers(cases_and_key.read_key(place))
+    names = [case.name for case in cases_and_key.read_cases(place) if not case.practice]
+    showings = reader.showings.filter(kind="case").order_by("place")
+    drawn = as_before(seed, reader.public_id, len(names))
+    for showing, (case, order) in zip(showings, drawn, strict=True):
+        showing.case = names[case]
+        showing.save()
+        for letter, model in zip("ABCD", order, strict=True):
+            Slot.objects.filter(showing=showing, letter=letter).update(file=layers[names[case]][model])
+
+
+@pytest.mark.parametrize("seed", [42, 123_456_789_012])
+def test_the_attack_names_every_heat_map_where_letters_come_from_a_seed(
+    readers: list[Reader], place: Path, seed: int
+) -> None:
+    for reader in readers:
+        draw_as_before(reader, place, seed)
+    told = attacked(stolen(backup.content(audit.COMMAND)[0]), [as_before], SEEDS)
+    assert right(told, place) == (40, 40)
+
+
+def test_from_a_blind_backup_no_seed_tells_a_model(readers: list[Reader], place: Path) -> None:
+    assert cases_and_key.read_seed(place) in SEEDS
+    readings = stolen(backup.content(audit.COMMAND)[0])
+    assert [len(own.cases) for own in readings] == [10] * READERS
+    # A random naming has 10 of 40 right, standard deviation 3.2: each case is an order of its own.
+    for how, guess in GUESSES.items():
+        for tried in (SEEDS, [cases_and_key.read_seed(place)]):
+            found, of = right(attacked(readings, [guess], tried), place)
+            assert of == 40
+            assert found <= 30, how
+
+
+def test_practice_does_not_follow_from_the_seed_either(readers: list[Reader], place: Path) -> None:
+    layers = cases_and_key.layers(cases_and_key.read_key(place))
+    names = [case.name for case in cases_and_key.read_cases(place) if case.practice]
+    alike = 0
+    for reader in readers:
+        seed = derive_seed(cases_and_key.read_seed(place), "reading", "practice", reader.public_id)
+        generator = np.random.default_rng(seed)  # as practice once was drawn
+        rows = blinding.letters(len(names), MODELS, generator).tolist()
+        expected = [names[case] for case in generator.permutation(len(names))]
+        showings = reader.showings.filter(kind="practice").order_by("place")
+        for showing, name, row in zip(showings, expected, rows, strict=True):
+            files = dict(showing.slots.values_list("letter", "file"))
+            alike += sum(files[letter] == layers[name][model] for letter, model in zip("ABCD", row, strict=True))
+    assert alike <= 36  # of 48; 6 by chance, standard deviation 3
