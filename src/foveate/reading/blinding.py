@@ -60,11 +60,12 @@ def schedule(
 ) -> tuple[Showing, ...]:
     """One reader's showings, first to last: all cases in a random order, some a second time (see `repeats`).
 
-    Order and letters are drawn by a generator each; it may be the same one. The letters of the first showings are balanced in the order of showing (`letters`), so they are nearly so too
-    for a reader who stops early. The second time no model stands at the letter where it stood the first time,
-    where there is more than one model. Between a case's places in the order there are at least `gap` steps; in a
-    study of fewer cases than that exactly as many as there are cases, which is the most that holds for all
-    repeats at once. Raises ValueError for no case, no model, a share outside [0, 0.5] or a gap below 1.
+    Order and letters are drawn by a generator each. The letters of the first showings are balanced in the order of
+    showing (`letters`), so they are nearly so too for a reader who stops early. The second time no model stands at the
+    letter where it stood the first time, where there is more than one model. Between a case's places in the order
+    there are at least `gap` steps; in a study of fewer cases than that exactly as many as there are cases, which is the
+    most that holds for all repeats at once. Raises ValueError for no case, no model, a share outside [0, 0.5] or a gap
+    below 1.
     """
     if cases < 1 or not 0 <= repeat_share <= 0.5 or gap < 1:
         raise ValueError(

@@ -6,7 +6,7 @@ import hmac
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,13 +104,13 @@ def right(told: dict[str, int], place: Path) -> tuple[int, int]:
 
 
 @pytest.fixture
-def readers(ready: Path) -> Iterator[list[Reader]]:
+def readers(ready: Path) -> list[Reader]:
     made = []
     for number in range(READERS):
         reader, _ = enrolment.invite(f"reader-{number}", None, audit.COMMAND)
         enrolment.enrol(reader)
         made.append(reader)
-    yield made
+    return made
 
 
 def draw_as_before(reader: Reader, place: Path, seed: int) -> None:
