@@ -11,7 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from foveate import runs
-from foveate.errors import FoveateError
+from foveate.errors import FoveateError, UsageError
 from foveate.reading import blinding, cases_and_key
 from foveate.reading.answers import LETTERS
 from foveate.reading.site import audit, locks, state, study, tokens, unblinding
@@ -28,14 +28,29 @@ def invite(pseudonym: str, dataset: str | None, actor: str, days: int = DAYS) ->
         raise FoveateError(" ".join(obstacles))
     with transaction.atomic():
         if Reader.objects.filter(pseudonym__iexact=pseudonym).exists():
-            raise FoveateError(f"there is a reader {pseudonym} already: choose another pseudonym, or make a new link.")
+            raise FoveateError(
+                f"there is a reader {pseudonym} already: choose another pseudonym, or make a new link for this one, "
+                "with --again or under Readers in the administrator's pages."
+            )
         reader = Reader.objects.create(pseudonym=pseudonym, dataset=checked_dataset(dataset))
         audit.record(actor, "reader invited", reader.public_id)
         return reader, _link(reader, days)
 
 
+def by_pseudonym(pseudonym: str) -> Reader:
+    """Capital and small letters are the same. Raises UsageError that names the readers, where they are few."""
+    found = Reader.objects.filter(pseudonym__iexact=" ".join(pseudonym.split())).first()
+    if found is None:
+        names = list(Reader.objects.order_by("pseudonym").values_list("pseudonym", flat=True))
+        known = f": there are {', '.join(names)}" if 0 < len(names) <= 12 else ""
+        raise UsageError(f"there is no reader {pseudonym}{known}.")
+    return found
+
+
 def new_link(reader: Reader, actor: str, days: int = DAYS) -> str:
     """Another link for a reader who has not begun; the earlier ones end."""
+    if reader.withdrawn_at is not None:
+        raise FoveateError(f"{reader.pseudonym} has withdrawn: no link leads back.")
     if reader.enrolled_at is not None:
         raise FoveateError(f"{reader.pseudonym} has begun: give a new return code instead.")
     if obstacles := state.obstacles():
