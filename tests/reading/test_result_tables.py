@@ -259,7 +259,7 @@ def test_every_table_is_whole() -> None:
     for table in every:
         assert set(table.numbers) <= set(table.columns)
         assert all(len(row) == len(table.columns) for row in table.rows)
-        assert [[cell for cell, _ in line] for line in table.lines] == [list(row) for row in table.rows]
+        assert [[cell for _, cell, _ in line] for line in table.labelled] == [list(row) for row in table.rows]
         assert "nan" not in repr(table.rows)
 
 

@@ -132,6 +132,7 @@ def invite(out: Path, name: str, dataset: str | None, days: int, again: bool = F
                 console.out.print(code, markup=False)
                 return
             token = enrolment.new_link(reader, audit.COMMAND, days)
+            console.out.print(f"{reader.pseudonym} has not begun; the link before this one has ended", markup=False)
         address = server.reader_address(deployment.load(place), token)
         console.out.print(f"link for {reader.pseudonym}, good once and for {days} days:", markup=False)
         console.out.print(address, markup=False)

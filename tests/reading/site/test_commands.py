@@ -211,6 +211,13 @@ def test_plan() -> None:
     assert lines[2][2] == "100%"
 
 
+@pytest.mark.parametrize(("models", "share"), [(2, "75%"), (3, "60%"), (4, "50%")])
+def test_plan_supposes_a_preference_whatever_the_number_of_models(models: int, share: str) -> None:
+    """Of two models a half of the choices would be none."""
+    done = run("plan", "--readers", "1", "--cases", "2", "--models", str(models))
+    assert f"where the best of {models} models gets {share} of the choices:" in " ".join(done.stdout.split())
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -313,7 +320,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[
         ("twice", 1, "make a new link for this one, with --again or under Readers in the administrator's pages."),
         ("nobody", 2, "error: there is no reader reader-3: there are reader-1."),
         ("other data set", 2, "error: --again keeps the reader's data set: leave --dataset out."),
-        ("another link", 0, "link for reader-1, good once and for 3 days:\nhttp://127.0.0.1:8000/invitation/"),
+        ("another link", 0, "\nlink for reader-1, good once and for 3 days:\nhttp://127.0.0.1:8000/invitation/"),
+        ("another link", 0, "reader-1 has not begun; the link before this one has ended\n"),
         ("another code", 0, "reader-1 has begun; a new return code, the old one has ended:\n"),
         ("gone", 1, "error: gone has withdrawn: no link leads back."),
         ("blind", 0, "The study is blind. `--unblind` locks the answers and shows the models."),
