@@ -157,9 +157,9 @@ def _draw(reader: Reader) -> None:
     practice = [name for name in names if study.cases()[name].practice]
     shown = [name for name in names if name not in practice]
     rows = blinding.letters(len(practice), own.models, blinding.drawing(secret, reader.public_id, "practice letters"))
-    order = blinding.drawing(secret, reader.public_id, "practice order").permutation(len(practice))
+    places = blinding.drawing(secret, reader.public_id, "practice order").permutation(len(practice))
     steps = [
-        (Showing.Kind.PRACTICE, practice[case], tuple(row)) for case, row in zip(order, rows.tolist(), strict=True)
+        (Showing.Kind.PRACTICE, practice[case], tuple(row)) for case, row in zip(places, rows.tolist(), strict=True)
     ]
     for showing in blinding.reader_schedule(
         secret, reader.public_id, len(shown), own.models, options.repeat_share, options.gap
