@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from foveate.errors import FoveateError
 from foveate.reading import blinding, cases_and_key
-from foveate.reading.site import audit, deployment, doctor, enrolment, state
+from foveate.reading.site import audit, deployment, doctor, enrolment, masking, state
 from foveate.reading.site.models import AuditEntry, Invitation, Reader, Reply, Showing, Slot, StudyState, Visit
 
 
@@ -86,7 +86,7 @@ def test_the_rows_are_the_schedule_of_the_secret(reader: Reader, place: Path) ->
     assert showings[-1].kind == "end"
     for row, one in zip(showings[2:-1], expected, strict=True):
         assert row.case == names[one.case]
-        files = {slot.letter: slot.file for slot in row.slots.all()}
+        files = {slot.letter: masking.file_of(slot) for slot in row.slots.all()}
         assert files == {"": row.case} | {
             letter: layers[row.case][model] for letter, model in zip("ABCD", one.order, strict=True)
         }

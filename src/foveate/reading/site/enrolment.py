@@ -14,7 +14,7 @@ from foveate import runs
 from foveate.errors import FoveateError, UsageError
 from foveate.reading import blinding, cases_and_key
 from foveate.reading.answers import LETTERS
-from foveate.reading.site import audit, locks, state, study, tokens, unblinding
+from foveate.reading.site import audit, locks, masking, state, study, tokens, unblinding
 from foveate.reading.site.models import PLAIN, Invitation, Reader, Showing, Slot
 
 DAYS = 30  # that an invitation is good for
@@ -169,7 +169,7 @@ def _draw(reader: Reader) -> None:
     for number, (kind, name, order) in enumerate(steps, start=1):
         row = Showing.objects.create(reader=reader, place=number, kind=kind, case=name)
         pictures = [(PLAIN, name), *((LETTERS[at], layers[name][model]) for at, model in enumerate(order))]
-        Slot.objects.bulk_create(Slot(showing=row, letter=letter, file=file) for letter, file in pictures)
+        Slot.objects.bulk_create(masking.new_slot(row, letter, file) for letter, file in pictures)
     Showing.objects.create(reader=reader, place=len(steps) + 1, kind=Showing.Kind.END)
 
 
