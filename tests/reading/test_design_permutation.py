@@ -34,7 +34,7 @@ def study(seed: int, readers: int, cases: int, models: int, habit: Habit, repeat
     """Readers who see what `blinding.schedule` draws and click by habit."""
     random, rows = generator(seed), []
     for reader in range(readers):
-        for number, shown in enumerate(blinding.schedule(cases, models, random, repeat_share), start=1):
+        for number, shown in enumerate(blinding.schedule(cases, models, random, random, repeat_share), start=1):
             letters = tuple(f"m{model}" for model in shown.order)
             letter = habit(random, number, shown.case, shown.order)
             names = (f"r{reader}", f"c{shown.case}", number, shown.repeat)

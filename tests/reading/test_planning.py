@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from foveate.evaluation.choices import within_case_permutation_test
 from foveate.evaluation.results import Estimate
-from foveate.reading.planning import p_values, power, simulated_wins, table
+from foveate.reading.planning import p_values, power, share_to_plan_for, simulated_wins, table
 
 
 def near(chance: float, repetitions: int) -> float:
@@ -88,6 +88,11 @@ def test_a_table_of_sixteen_is_quick_and_in_order() -> None:
     assert isinstance(interval, tuple)
     assert interval[0] < found.power[0][0].estimate < interval[1]
     assert found.power[0][0].estimate < found.power[3][3].estimate
+
+
+def test_a_study_is_planned_for_one_model_chosen_three_times_as_often_as_each_other() -> None:
+    """3 : 1 : 1 : 1 of four is a half; of two 3 : 1 is three quarters; of two models a half would be no preference."""
+    assert [share_to_plan_for(models) for models in (2, 3, 4, 6)] == [0.75, 0.6, 0.5, 0.375]
 
 
 def test_the_generator_decides() -> None:

@@ -66,6 +66,17 @@ def test_several_readers_have_a_column_and_stand_together_by_case() -> None:
     ]
 
 
+def test_people_read_of_cases_where_the_paper_writes_columns() -> None:
+    """The paper's figures hold a case a column; a page that shows a row a case cannot call it that."""
+    own = study((CBAM, NONE), (SE, CANNOT_JUDGE))
+    shown = tables(own, analysed(own, repetitions=99))
+    assert shown[0].title == "Best model and its description"
+    assert shown[0].columns == ("Case", "Reader", "Best model", "Description")
+    assert shown[0].rows == paper_table(own).rows
+    assert "readers saw them in other orders" in shown[0].note
+    assert not [table.title for table in shown if "Column" in table.columns]
+
+
 def test_letters_in_a_description_are_explained_by_what_stood_there() -> None:
     table = paper_table(study((CBAM, CBAM), words="B covers more than (C)"))
     assert [row[-1] for row in table.rows] == [
@@ -248,7 +259,7 @@ def test_every_table_is_whole() -> None:
     for table in every:
         assert set(table.numbers) <= set(table.columns)
         assert all(len(row) == len(table.columns) for row in table.rows)
-        assert [[cell for cell, _ in line] for line in table.lines] == [list(row) for row in table.rows]
+        assert [[cell for _, cell, _ in line] for line in table.labelled] == [list(row) for row in table.rows]
         assert "nan" not in repr(table.rows)
 
 

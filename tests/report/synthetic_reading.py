@@ -38,7 +38,7 @@ def simulated(
     answers, ratings, saved, rows, schedule = [], [], {}, [], {}
     for number in range(1, readers + 1):
         reader = f"reader {number}"
-        shown = reader_schedule(seed, reader, len(cases), len(models), repeat_share)
+        shown = reader_schedule(seed.to_bytes(32), reader, len(cases), len(models), repeat_share)
         schedule[reader] = tuple(place for place, of in enumerate(shown, start=1) if not of.repeat)
         for place, showing in enumerate(shown, start=1):
             answers.append(_answer(random, reader, place, showing, win, cases, models))

@@ -25,6 +25,9 @@ def create(
     cases: Annotated[
         str, typer.Option(metavar="N|FILE", help="Cases a data set, drawn; or a file with a case id in each line.")
     ] = "6",
+    healthy: Annotated[
+        bool, typer.Option("--healthy", help="Draw healthy images too, as many of each class as of the others.")
+    ] = False,
     training_run: Annotated[
         str, typer.Option(metavar="R|all", help="Whose heat-maps: those of training run R, or of all runs in turn.")
     ] = "1",
@@ -41,7 +44,7 @@ def create(
     no_going_back: Annotated[
         bool, typer.Option("--no-going-back", help="Readers may not change earlier answers.")
     ] = False,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of cases and orders [default: drawn].")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the drawing of cases [default: drawn].")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
     repeat: Annotated[str | None, typer.Option(hidden=True)] = None,
     repeats: Annotated[str | None, typer.Option(hidden=True)] = None,
@@ -54,6 +57,7 @@ def create(
         out,
         dataset or [],
         cases,
+        healthy,
         training_run,
         consent,
         questions,
@@ -90,11 +94,15 @@ def invite(
     name: Annotated[str, typer.Option("--name", metavar="PSEUDONYM", help="Such as reader-1: no real name.")],
     dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Whose cases, where there are several.")] = None,
     days: Days = 30,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="A new link for a reader who has not begun, a new return code for one who has."),
+    ] = False,
 ) -> None:
     """Print a reader's link. It works once."""
     from foveate.commands import reading as commands
 
-    commands.invite(out, name, dataset, days)
+    commands.invite(out, name, dataset, days, again)
 
 
 @app.command()
@@ -182,7 +190,10 @@ def plan(
     readers: Annotated[str, typer.Option(help="Numbers of readers to try.")] = "1,2,3,5,8",
     cases: Annotated[str, typer.Option(help="Numbers of cases to try.")] = "6,12,20,30,40",
     models: Annotated[int, typer.Option(min=2, max=9, help="How many models are compared.")] = 4,
-    win: Annotated[float, typer.Option(help="The share of choices that the best model gets.")] = 0.5,
+    win: Annotated[
+        float | None,
+        typer.Option(help="The share of choices that the best model gets [default: 3 times each other's, 0.5 of 4]."),
+    ] = None,
     common: Annotated[
         float, typer.Option(help="How far readers follow the case alike: 0 not at all, 1 they all choose the same.")
     ] = 0.3,

@@ -113,12 +113,26 @@ def _site(out: Path) -> Iterator[Path]:
             yield place
 
 
-def invite(out: Path, name: str, dataset: str | None, days: int) -> None:
+def invite(out: Path, name: str, dataset: str | None, days: int, again: bool = False) -> None:
     """`foveate reading invite`."""
     with _site(out) as place:
         from foveate.reading.site import audit, deployment, enrolment, server
 
-        reader, token = enrolment.invite(name, dataset, audit.COMMAND, days)
+        if not again:
+            reader, token = enrolment.invite(name, dataset, audit.COMMAND, days)
+        else:
+            if dataset is not None:
+                raise UsageError("--again keeps the reader's data set: leave --dataset out.")
+            reader = enrolment.by_pseudonym(name)
+            if reader.enrolled_at is not None:
+                code = enrolment.new_code(reader, audit.COMMAND)
+                console.out.print(
+                    f"{reader.pseudonym} has begun; a new return code, the old one has ended:", markup=False
+                )
+                console.out.print(code, markup=False)
+                return
+            token = enrolment.new_link(reader, audit.COMMAND, days)
+            console.out.print(f"{reader.pseudonym} has not begun; the link before this one has ended", markup=False)
         address = server.reader_address(deployment.load(place), token)
         console.out.print(f"link for {reader.pseudonym}, good once and for {days} days:", markup=False)
         console.out.print(address, markup=False)
@@ -235,11 +249,8 @@ def erase(out: Path, name: str, yes: bool) -> None:
     """`foveate reading erase`."""
     with _site(out):
         from foveate.reading.site import audit, backup, enrolment
-        from foveate.reading.site.models import Reader
 
-        reader = Reader.objects.filter(pseudonym=name).first()
-        if reader is None:
-            raise UsageError(f"there is no reader {name}.")
+        reader = enrolment.by_pseudonym(name)
         if not yes and not (sys.stdin.isatty() and input(f"delete {name} and all answers? [y/N] ").lower() == "y"):
             raise UsageError("nothing was deleted. Say --yes to delete without being asked.")
         number = reader.public_id

@@ -15,6 +15,9 @@ from foveate.runs import StudyFolder, Subject
 if TYPE_CHECKING:
     from foveate.reading.selection import Repeat
 
+READERS, ENOUGH = 3, 0.8  # what `create` says of power: as on the page for planning
+MORE_CASES, MOST_MODELS = (12, 20, 30, 40, 60), 9  # tried: of more models it would take half a minute
+
 
 def refuse_old_names(repeat: str | None, repeats: str | None) -> None:
     """What was --repeat and --repeats: of `foveate run`, --repeats is how often each model is trained."""
@@ -29,6 +32,7 @@ def create(
     out: Path,
     datasets: list[str],
     cases: str,
+    healthy: bool,
     training_run: str,
     consent: Path | None,
     questions: Path | None,
@@ -57,14 +61,44 @@ def create(
             questions=read_questions(questions) if questions else QUESTIONS,
             options=package.Options(repeat_share=shown_twice, go_back=go_back),
             consent=_text(consent) if consent else None,
+            healthy=healthy,
             advance=bar.advance,
         )
         study = package.load(place)
-    for dataset in study.datasets:
+        power = {dataset.name: _power(dataset.cases, dataset.models) for dataset in study.datasets}
+    for dataset, subject in zip(study.datasets, subjects, strict=True):
         counted = f"{dataset.cases} cases and {dataset.practice} for practice, {dataset.models} models"
         console.out.print(f"{dataset.name}: {counted}", markup=False)
+        console.out.print(f"  images: {_images(folder, subject, dataset.healthy)}", markup=False)
+        console.out.print(f"  {power[dataset.name]}", markup=False)
     console.out.print(f"contact sheet, to be looked through for names: {place / writing.SHEET}", markup=False)
     console.out.print(f"next: foveate reading serve {out}", markup=False)
+
+
+def _images(folder: StudyFolder, subject: Subject, healthy: bool) -> str:
+    """Which classes the cases are of, and what that asks of the readers."""
+    from foveate.reading.selection import diseased
+
+    if disease := " or ".join(diseased(folder, subject)):
+        return f"{disease}, and healthy ones" if healthy else f"{disease} alone; --healthy draws healthy ones too"
+    return "of every class: neither the study nor the names of the classes say which of them is disease"
+
+
+def _power(cases: int, models: int) -> str:
+    """What so many cases can show, and how many would show it in four of five studies."""
+    from foveate.reading import planning
+
+    win = planning.share_to_plan_for(models)
+
+    def chance(number: int) -> float:
+        return planning.power(READERS, number, np.random.default_rng(0), models, win).estimate
+
+    own = chance(cases)
+    counted = "1 case shows" if cases == 1 else f"{cases} cases show"
+    says = f"power: if one model gets {win:.0%} of {READERS} readers' choices, {counted} it with a chance of {own:.0%}"
+    tried = [number for number in MORE_CASES if number > cases and own < ENOUGH and models <= MOST_MODELS]
+    enough = next((number for number in tried if chance(number) >= ENOUGH), None)
+    return says + (f", {enough} cases with {ENOUGH:.0%}" if enough else "") + "; see foveate reading plan"
 
 
 def _subjects(folder: StudyFolder, names: list[str]) -> list[Subject]:
@@ -101,10 +135,11 @@ def _text(path: Path) -> str:
         raise FoveateError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}.") from error
 
 
-def plan(readers: str, cases: str, models: int, win: float, common: float) -> None:
+def plan(readers: str, cases: str, models: int, win: float | None, common: float) -> None:
     """`foveate reading plan`."""
     from foveate.reading import planning
 
+    win = planning.share_to_plan_for(models) if win is None else win
     with console.errors_for_people():
         several, many = _numbers("--readers", readers, 100), _numbers("--cases", cases, 500)
         try:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from foveate import runs
 
 FEWEST_TO_REPEAT = 10  # cases; in a shorter study a reader would know the case again
 Order = tuple[int, ...]
@@ -52,33 +51,39 @@ def repeats(cases: int, repeat_share: float = 0.1) -> int:
 
 
 def schedule(
-    cases: int, models: int, generator: np.random.Generator, repeat_share: float = 0.1, gap: int = 10
+    cases: int,
+    models: int,
+    of_order: np.random.Generator,
+    of_letters: np.random.Generator,
+    repeat_share: float = 0.1,
+    gap: int = 10,
 ) -> tuple[Showing, ...]:
     """One reader's showings, first to last: all cases in a random order, some a second time (see `repeats`).
 
-    The letters of the first showings are balanced in the order of showing (`letters`), so they are nearly so too
-    for a reader who stops early. The second time no model stands at the letter where it stood the first time,
-    where there is more than one model. Between a case's places in the order there are at least `gap` steps; in a
-    study of fewer cases than that exactly as many as there are cases, which is the most that holds for all
-    repeats at once. Raises ValueError for no case, no model, a share outside [0, 0.5] or a gap below 1.
+    Order and letters are drawn by a generator each. The letters of the first showings are balanced in the order of
+    showing (`letters`), so they are nearly so too for a reader who stops early. The second time no model stands at the
+    letter where it stood the first time, where there is more than one model. Between a case's places in the order
+    there are at least `gap` steps; in a study of fewer cases than that exactly as many as there are cases, which is the
+    most that holds for all repeats at once. Raises ValueError for no case, no model, a share outside [0, 0.5] or a gap
+    below 1.
     """
     if cases < 1 or not 0 <= repeat_share <= 0.5 or gap < 1:
         raise ValueError(
             f"a schedule needs at least one case, a share of repeats between 0 and 0.5 and a gap of at least 1, "
             f"not {cases}, {repeat_share} and {gap}"
         )
-    rows = letters(cases, models, generator)
+    rows = letters(cases, models, of_letters)
     firsts = [
         Showing(int(case), _order(row), repeat=False)
-        for case, row in zip(generator.permutation(cases), rows, strict=True)
+        for case, row in zip(of_order.permutation(cases), rows, strict=True)
     ]
-    second_of = _second_places(cases, repeats(cases, repeat_share), min(gap, cases), generator)
+    second_of = _second_places(cases, repeats(cases, repeat_share), min(gap, cases), of_order)
     shown: list[Showing] = []
     remaining = iter(firsts)
     for place in range(cases + len(second_of)):
         if place in second_of:
             first = shown[second_of[place]]
-            shown.append(Showing(first.case, _new_order(first.order, generator), repeat=True))
+            shown.append(Showing(first.case, _new_order(first.order, of_letters), repeat=True))
         else:
             shown.append(next(remaining))
     return tuple(shown)
@@ -117,11 +122,22 @@ def _order(row: NDArray[np.int64]) -> Order:
 
 
 def reader_schedule(
-    seed: int, reader: str, cases: int, models: int, repeat_share: float = 0.1, gap: int = 10
+    secret: bytes, reader: str, cases: int, models: int, repeat_share: float = 0.1, gap: int = 10
 ) -> tuple[Showing, ...]:
-    """The schedule of one reader: the same whenever it is asked for, and another for every reader and every seed.
+    """The schedule of one reader: the same whenever it is asked for, and another for every reader and every secret.
 
-    seed: the reader study's; reader: the reader's id. Raises ValueError as `schedule` does.
+    secret: 32 random bytes of the study; reader: the reader's id. Raises ValueError as `schedule` does.
     """
-    generator = np.random.default_rng(runs.derive_seed(seed, "reading", "schedule", reader))
-    return schedule(cases, models, generator, repeat_share, gap)
+    of_order, of_letters = drawing(secret, reader, "order"), drawing(secret, reader, "letters")
+    return schedule(cases, models, of_order, of_letters, repeat_share, gap)
+
+
+def drawing(secret: bytes, reader: str, purpose: str) -> np.random.Generator:
+    """A reader's generator for one purpose, from 256 bits that nobody finds by trying, nor from another purpose's.
+
+    HMAC-SHA256 (RFC 2104) of reader and purpose under the secret. The order is known to whoever sees the database, and
+    numpy's generators are not made to hide what they draw next: so letters are drawn by another one than the order.
+    """
+    digest = hmac.digest(secret, f"{reader}\0{purpose}".encode(), "sha256")
+    sequence = np.random.SeedSequence(int.from_bytes(digest), pool_size=8)  # words of 32 bits: all of the digest
+    return np.random.default_rng(sequence)

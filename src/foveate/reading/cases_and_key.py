@@ -151,7 +151,7 @@ def layers(key: Sequence[KeyRow]) -> dict[str, tuple[str, ...]]:
 
 
 def read_seed(place: Path) -> int:
-    """The seed of the readers' schedules. Raises FoveateError where its file is missing or damaged."""
+    """The seed by which the cases were drawn. Raises FoveateError where its file is missing or damaged."""
     path = place / KEY / SEED
     try:
         text = path.read_text(encoding="ascii").strip()
@@ -175,6 +175,11 @@ def derived_secret(place: Path, purpose: str) -> bytes:
     path = place / KEY / SECRET
     try:
         text = path.read_text(encoding="ascii").strip()
+    except FileNotFoundError as error:
+        raise FoveateError(
+            f"{path} is missing, so no letters can be drawn: put the folder {KEY} back as `create` made it. A study "
+            "that was made without that file gets one when `foveate reading serve` starts."
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise FoveateError(f"cannot read {path}: {error}.") from error
     if not re.fullmatch("[0-9a-f]{64}", text):

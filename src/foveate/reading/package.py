@@ -46,6 +46,7 @@ class ReadingDataset(_Strict):
     models: Annotated[int, Field(ge=2, le=len(LETTERS))]  # how many; their names stand in the key alone
     cases: Annotated[int, Field(ge=1)]  # that count
     practice: Annotated[int, Field(ge=0)]  # cases for warming up
+    healthy: bool = True  # whether some of its images may show no disease
 
 
 class ReadingStudy(_Strict):
@@ -88,16 +89,18 @@ def create(
     options: Options | None = None,
     consent: str | None = None,
     practice: int = 2,
+    healthy: bool = True,
     advance: Advance = lambda count: None,
 ) -> Path:
     """Write OUT/reading for these data sets, whole or not at all; the folder's path.
 
     cases: how many are drawn of each data set, or the ids of the cases where there is one data set. repeat: whose
     heat-maps are shown; "all": every case those of one of the study's repeats, each repeat as often. seed: of the
-    drawing and of the readers' schedules; drawn itself where it is None. consent: what readers agree to before they
+    drawing, and of nothing that is blind; drawn itself where it is None. consent: what readers agree to before they
     begin. practice: how many more cases of each data set readers see for warming up, as far as there are as many.
-    `advance` is called with the number of cases written. Raises FoveateError where OUT/reading is there already, the
-    study has too few or too many models to compare, a run or an image is missing, or the disk refuses.
+    healthy: whether healthy images are drawn as well. `advance` is called with the number of cases written. Raises
+    FoveateError where OUT/reading is there already, the study has too few or too many models to compare, a run or an
+    image is missing, or the disk refuses.
     """
     place = folder.path / "reading"
     _refuse_models(folder)
@@ -107,7 +110,7 @@ def create(
         if place.exists() or place.is_symlink():
             raise FoveateError(f"{place} is there already: readers may have answered. Move it away for a new one.")
         seed = secrets.randbits(63) if seed is None else seed
-        shown = selection.select(folder, subjects, cases, repeat, practice, seed)
+        shown = selection.select(folder, subjects, cases, repeat, practice, seed, healthy)
         try:
             study = ReadingStudy(
                 datasets=tuple(_dataset(folder, subject, shown) for subject in subjects),
@@ -137,13 +140,14 @@ def _refuse_models(folder: StudyFolder) -> None:
 
 
 def _dataset(folder: StudyFolder, subject: Subject, shown: Sequence[Shown]) -> ReadingDataset:
-    own = [one.practice for one in shown if one.subject == subject]
+    own, disease = [one for one in shown if one.subject == subject], selection.diseased(folder, subject)
     return ReadingDataset(
         name=subject.name,
         title=folder.study.datasets[subject.dataset].title or subject.name,
         models=len(folder.study.models),
-        cases=own.count(False),
-        practice=own.count(True),
+        cases=sum(not one.practice for one in own),
+        practice=sum(one.practice for one in own),
+        healthy=any(one.selected.truth not in disease for one in own),
     )
 
 

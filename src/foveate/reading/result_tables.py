@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from foveate.evaluation.choices import Strengths
 from foveate.evaluation.results import Undefined
@@ -31,7 +32,7 @@ __all__ = ["ResultTable", "blind_tables", "headline", "paper_table", "tables"]
 def tables(results: DatasetResults, found: Analysis) -> list[ResultTable]:
     """All of them, the most asked for first; those without anything to say are left out."""
     every = [
-        paper_table(results),
+        choices_table(results),
         wins_table(results, found),
         tests_table(found),
         reader_tables.between_table(found),
@@ -48,7 +49,7 @@ def tables(results: DatasetResults, found: Analysis) -> list[ResultTable]:
 
 
 def paper_table(results: DatasetResults) -> ResultTable:
-    """Column, best model, description, as in the paper's tables 2 and 4; a column of readers where there are several.
+    """Column, best model, description, as in the paper's tables 2 and 4; and who read where there are several readers.
 
     Where a description speaks of letters, what they stood for in that showing follows in square brackets.
     """
@@ -61,12 +62,19 @@ def paper_table(results: DatasetResults) -> ResultTable:
         who = (row.reader,) if several else ()
         lines.append((str(row.column), *who, choice_title(row.best_model), words))
     columns = ("Column", *(("Reader",) if several else ()), "Best model", "Description")
-    note = "One column a case, as in tables 2 and 4 of the paper (arXiv 2109.01486)."
+    note = "The form of tables 2 and 4 of the paper (arXiv 2109.01486), which calls a case a column."
     if any("[" in line[-1] for line in lines):
         note += (
             " In square brackets stands which model a letter was in that showing; letters change from one to the next."
         )
     return ResultTable("Best model and its description", columns, tuple(lines), note)
+
+
+def choices_table(results: DatasetResults) -> ResultTable:
+    """The same for people's pages, where a row is a case: the paper's figures have a case in each column."""
+    table = paper_table(results)
+    note = "Cases have the same numbers for all readers; readers saw them in other orders."
+    return replace(table, columns=("Case", *table.columns[1:]), note=f"{note} {table.note}")
 
 
 def wins_table(results: DatasetResults, found: Analysis) -> ResultTable:

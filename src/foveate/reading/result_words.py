@@ -29,10 +29,10 @@ class ResultTable:
     numbers: tuple[str, ...] = ()  # the columns that hold numbers, which stand right
 
     @property
-    def lines(self) -> list[list[tuple[str, bool]]]:
-        """The rows, each cell with whether it is a number."""
+    def labelled(self) -> list[list[tuple[str, str, bool]]]:
+        """The rows, each cell behind its column's name, with whether it is a number."""
         return [
-            [(cell, column in self.numbers) for cell, column in zip(row, self.columns, strict=True)]
+            [(column, cell, column in self.numbers) for column, cell in zip(self.columns, row, strict=True)]
             for row in self.rows
         ]
 

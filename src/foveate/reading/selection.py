@@ -49,11 +49,14 @@ def select(
     repeat: Repeat,
     practice: int,
     seed: int,
+    healthy: bool = True,
 ) -> tuple[Shown, ...]:
     """The cases of a reader study, each data set's in turn, those for practice last.
 
     cases: how many of each data set are drawn, or the ids of those of the only one. practice: how many more of each
     data set, fewer where there are not as many; of none of them do the readers see the pixels in a case that counts.
+    healthy: whether healthy images are drawn as well, where it is known which they are (`diseased`); practice goes by
+    the cases where these are named.
     Raises FoveateError where a run is missing, or there are not the cases that are asked for.
     """
     names = [subject.name for subject in subjects]
@@ -64,12 +67,17 @@ def select(
     if practice < 0:
         raise FoveateError(f"the number of practice cases must be 0 or more, not {practice}.")
     known = {subject: candidates(folder, subject, repeat) for subject in subjects}
-    chosen = {
-        subject: draw(of, cases, _generator(seed, "cases", subject), subject.name)
-        if isinstance(cases, int)
-        else named(of, cases, subject.name)
-        for subject, of in known.items()
-    }
+    chosen = {}
+    for subject, of in known.items():
+        disease = diseased(folder, subject)
+        if not isinstance(cases, int):
+            chosen[subject] = named(of, cases, subject.name)
+            healthy = any(case.truth not in disease for case in chosen[subject])
+        if disease and not healthy:
+            known[subject] = [case for case in of if case.truth in disease]
+        if isinstance(cases, int):
+            only = "" if healthy else " or ".join(disease)
+            chosen[subject] = draw(known[subject], cases, _generator(seed, "cases", subject), subject.name, only)
     taken = {case.pixels for own in chosen.values() for case in own}
     shown: list[Shown] = []
     for subject in subjects:
@@ -91,21 +99,34 @@ def _repeats(folder: StudyFolder, repeat: Repeat) -> range:
     return range(1, folder.study.repeats + 1) if repeat == "all" else range(repeat, repeat + 1)
 
 
-def draw(known: Sequence[Selected], count: int, generator: np.random.Generator, name: str) -> tuple[Selected, ...]:
+def diseased(folder: StudyFolder, subject: Subject) -> tuple[str, ...]:
+    """The classes that count as disease; none where nobody said so, and no name of a class tells it."""
+    path = folder.data(subject) / "audit.json"
+    audit = runs.read_json(path) if path.is_file() else {}
+    if audit.get("positive_chosen_by") not in ("study", "name"):
+        return ()
+    classes = list(audit.get("classes", {}))
+    return tuple(audit.get("positives", classes[-1:]))
+
+
+def draw(
+    known: Sequence[Selected], count: int, generator: np.random.Generator, name: str, only: str = ""
+) -> tuple[Selected, ...]:
     """Draw `count` cases, as evenly from the classes, and in each of them from the strata, as there are images.
 
     Of images with the same pixels one at most is drawn. Classes that get one more than others are drawn at random.
     Classes come in their order in `known`, cases in the order of drawing. Raises FoveateError, with the data set's
-    `name`, where there are too few images.
+    `name` and the classes that `known` has `only`, where there are too few images.
     """
     if count < 1:
         raise FoveateError(f"a reader study needs at least one case of each data set, not {count}.")
     shuffled = [known[place] for place in generator.permutation(len(known))]
     once = list({case.pixels: case for case in shuffled}.values())
     if len(once) < count:
+        what, more = (f" of {only}", ", or for healthy ones too with --healthy") if only else ("", "")
         raise FoveateError(
-            f"the validation part of {name} has {len(once)} different images, fewer than the {count} asked for: "
-            f"ask for at most {len(once)}."
+            f"the validation part of {name} has {len(once)} different images{what}, fewer than the {count} asked for: "
+            f"ask for at most {len(once)}{more}."
         )
     classes = [[case for case in once if case.truth == truth] for truth in dict.fromkeys(case.truth for case in known)]
     counts = _shares([len(own) for own in classes], count, generator)

@@ -10,8 +10,9 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ _UNFINISHED = ".reading-"  # how the name of the folder begins until it is whole
 
 Advance = Callable[[int], None]
 Map = NDArray[np.float32]
+Picture = NDArray[np.uint8]
 
 
 @contextmanager
@@ -78,33 +80,56 @@ def write_cases(
     `advance` is called with the number of cases written. Raises FoveateError where a heat-map or an image is missing.
     """
     sources, maps, scores = _sources(folder, shown), _maps(folder, shown), Scores(folder, shown)
-    settings = folder.study.images
-    public, key, sums, thumbnails = [], [], [], []
-    # Names are random, so that their order, in which everything is written, is a random order of the cases.
+    public, key, thumbnails = [], [], []
+    pictures: dict[str, Callable[[], Picture]] = {}
+    # Names are random, so that their order, in which the tables are written, is a random order of the cases.
     for name, one in sorted(((_random_name(), one) for one in shown), key=lambda pair: pair[0]):
         case, dataset = one.selected, one.subject.name
-        pixels = render.original(*sources[one.subject, case.case])
+        draw = partial(render.original, *sources[one.subject, case.case])
+        pixels = draw()
         height, width = pixels.shape[:2]
         thumbnails.append((name, render.thumbnail(pixels)))
-        sums.append(_write_image(place, name, pixels))
+        pictures[name] = draw  # anew: the pixels of all cases at once may be more than fits
         public.append(PublicCase(dataset, name, one.practice, width, height, case.truth))
         for run in _runs(folder, one):
-            raw = maps[run][case.case]
-            heat = on_original(raw, height, width, settings.pixels, settings.fit)
-            if is_flat_on_original(raw, heat):  # it points nowhere, as a blank one: no sheet of colour on the image
-                heat = np.zeros_like(heat)
             layer = _random_name()
-            sums.append(_write_image(place, layer, render.layer(heat)))
+            pictures[layer] = partial(_layer, folder, maps[run][case.case], height, width)
             known = (dataset, name, one.practice, case.case, case.truth, case.stratum)
             key.append(KeyRow(*known, run.model, run.repeat, layer, *scores.of(run, case.case)))
-        advance(1)
     write(place / CASES, cases_csv(public, show_truth))
     write(place / KEY / KEY_TABLE, key_csv(key))
-    write(place / SUMS, "".join(sorted(sums, key=lambda line: line[64:])))
     write(place / SHEET, render.png(render.contact_sheet(thumbnails)))
+    of_cases = {case.name for case in public}
+    write(
+        place / SUMS, "".join(sorted(_write_pictures(place, pictures, of_cases, advance), key=lambda line: line[64:]))
+    )
 
 
-def _write_image(place: Path, name: str, pixels: NDArray[np.uint8]) -> str:
+def _write_pictures(
+    place: Path, pictures: Mapping[str, Callable[[], Picture]], of_cases: Collection[str], advance: Advance
+) -> Iterator[str]:
+    """Draw and write each picture; their lines in SHA256SUMS.
+
+    In a random order of all of them, of a case and of all cases: the system numbers and dates files as they come, and
+    the order of the models would stand there for whoever sees the folder.
+    """
+    names = list(pictures)
+    secrets.SystemRandom().shuffle(names)
+    for name in names:
+        yield _write_image(place, name, pictures[name]())
+        if name in of_cases:
+            advance(1)
+
+
+def _layer(folder: StudyFolder, raw: Map, height: int, width: int) -> Picture:
+    """A heat-map as it is laid over its image of this size."""
+    heat = on_original(raw, height, width, folder.study.images.pixels, folder.study.images.fit)
+    if is_flat_on_original(raw, heat):  # it points nowhere, as a blank one: no sheet of colour on the image
+        heat = np.zeros_like(heat)
+    return render.layer(heat)
+
+
+def _write_image(place: Path, name: str, pixels: Picture) -> str:
     """Write images/<name>.png; its line in SHA256SUMS."""
     data = render.png(pixels)
     write(place / IMAGES / f"{name}.png", data)

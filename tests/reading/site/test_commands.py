@@ -64,9 +64,10 @@ def test_create(runs_done: Path, tmp_path: Path) -> None:
     asked.write_text(example(), encoding="utf-8")
     (tmp_path / "consent.txt").write_text("\ufeffIch nehme teil.\n", encoding="utf-8")
     done = run("create", out, "--questions", asked, "--consent", tmp_path / "consent.txt", "--shown-twice", "0.5",
-               "--no-going-back", "--show-truth", "--seed", "5")  # fmt: skip
+               "--no-going-back", "--show-truth", "--seed", "5", "--healthy")  # fmt: skip
     assert done.returncode == 0, done.stdout
     assert "mri: 6 cases and 2 for practice, 4 models\n" in done.stdout
+    assert "\n  images: lesion, and healthy ones\n" in done.stdout
     assert f"to be looked through for names: {place / 'contact-sheet.png'}\n" in done.stdout
     assert f"next: foveate reading serve {out}\n" in done.stdout
     assert cases_and_key.read_seed(place) == 5
@@ -79,6 +80,18 @@ def test_create(runs_done: Path, tmp_path: Path) -> None:
     assert again.returncode == 1
     assert f"error: {place} is there already: readers may have answered. Move it away for a new one." in again.stdout
     assert sorted(place.rglob("*")) == before
+
+
+def test_create_says_what_so_few_cases_can_show(runs_done: Path, tmp_path: Path) -> None:
+    """The chance is that of `foveate reading plan` for the same numbers."""
+    out = shutil.copytree(runs_done, tmp_path / "study")
+    done = run("create", out, "--cases", "3", "--quiet")
+    assert done.returncode == 0, done.stdout
+    assert "\n  images: lesion alone; --healthy draws healthy ones too\n" in done.stdout
+    planned = [run("plan", "--readers", "3", "--cases", str(cases)).stdout.split()[-1] for cases in (3, 12, 20)]
+    says = "  power: if one model gets 50% of 3 readers' choices, 3 cases show it with a chance of "
+    assert f"\n{says}{planned[0]}, 20 cases with 80%; see foveate reading plan\n" in done.stdout
+    assert int(planned[1].rstrip("%")) < 80 <= int(planned[2].rstrip("%"))
 
 
 def test_create_with_a_list_of_cases(runs_done: Path, tmp_path: Path) -> None:
@@ -112,7 +125,7 @@ WRONG: dict[str, str | bytes] = {
             2,
             "--cases must be a number or a file with a case id in each line; there is no file six.",
         ),
-        (["--cases", "100"], 1, "fewer than the 100 asked for: ask for at most 12."),
+        (["--cases", "100", "--healthy"], 1, "fewer than the 100 asked for: ask for at most 12."),
         (["--cases", "{}/cases.txt"], 1, "no-such-case"),
         (["--cases", "{}/empty.txt"], 1, "error: a reader study needs at least one case."),
         (["--cases", "{}/latin.txt"], 1, "error: cannot read"),
@@ -198,6 +211,13 @@ def test_plan() -> None:
     assert lines[2][2] == "100%"
 
 
+@pytest.mark.parametrize(("models", "share"), [(2, "75%"), (3, "60%"), (4, "50%")])
+def test_plan_supposes_a_preference_whatever_the_number_of_models(models: int, share: str) -> None:
+    """Of two models a half of the choices would be none."""
+    done = run("plan", "--readers", "1", "--cases", "2", "--models", str(models))
+    assert f"where the best of {models} models gets {share} of the choices:" in " ".join(done.stdout.split())
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -239,8 +259,14 @@ say("e-mail", commands_reading.invite, "jane@example.org", None, 30)
 say("data set", commands_reading.invite, "reader-1", "heads", 30)
 say("invited", commands_reading.invite, "reader-1", None, 7)
 say("twice", commands_reading.invite, "Reader-1", None, 30)
+say("nobody", commands_reading.invite, "reader-3", None, 30, True)
+say("other data set", commands_reading.invite, "reader-1", "heads", 30, True)
+say("another link", commands_reading.invite, "READER-1", None, 3, True)
+told["open"] = [link.revoked_at is None for link in Reader.objects.get().invitations.order_by("pk")]
 Reader.objects.update(consent=state.consent(), consented_at="2026-01-02T03:04:05Z")
 enrolment.enrol(Reader.objects.get())
+say("another code", commands_reading.invite, "reader-1", None, 30, True)
+told["comes back"] = enrolment.by_code(told["another code"][1].splitlines()[-1]) == Reader.objects.get()
 answer("reader-1", 1, choice="A")
 answer("reader-1", 2, choice="A")
 answer("reader-1", 3, choice="B", description="the words")
@@ -267,6 +293,9 @@ with mock.patch.object(results, "write", side_effect=full):
 told["written"] = [results.exists(place)]
 say("models", commands_reading.results, False)
 told["written"].append(results.exists(place))
+gone = Reader.objects.create(pseudonym="gone", dataset="mri", withdrawn_at="2026-01-02T03:04:05Z")
+say("gone", commands_reading.invite, "gone", None, 30, True)
+gone.delete()
 print(json.dumps(told))
 """
 
@@ -284,16 +313,24 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[
 @pytest.mark.parametrize(
     ("what", "status", "says"),
     [
-        ("not ready", 1, "error: Nobody has confirmed yet that the images show no names: open the contact sheet."),
+        ("not ready", 1, "error: Nobody has confirmed yet that the images show no names: look through them "),
+        ("not ready", 1, "under Overview in the administrator's pages."),
         ("e-mail", 1, "error: a pseudonym is no e-mail address: give a name that says nothing, such as reader-1."),
         ("data set", 1, "error: there is no data set 'heads': choose one of mri."),
         ("invited", 0, "link for reader-1, good once and for 7 days:\nhttp://127.0.0.1:8000/invitation/"),
         ("twice", 1, "error: there is a reader Reader-1 already"),
+        ("twice", 1, "make a new link for this one, with --again or under Readers in the administrator's pages."),
+        ("nobody", 2, "error: there is no reader reader-3: there are reader-1."),
+        ("other data set", 2, "error: --again keeps the reader's data set: leave --dataset out."),
+        ("another link", 0, "\nlink for reader-1, good once and for 3 days:\nhttp://127.0.0.1:8000/invitation/"),
+        ("another link", 0, "reader-1 has not begun; the link before this one has ended\n"),
+        ("another code", 0, "reader-1 has begun; a new return code, the old one has ended:\n"),
+        ("gone", 1, "error: gone has withdrawn: no link leads back."),
         ("blind", 0, "The study is blind. `--unblind` locks the answers and shows the models."),
         ("blind", 0, "Heads: Progress"),
         ("unblind", 2, "error: unblinding asks for a password: start it on a terminal"),
         ("ask", 2, "error: nothing was deleted. Say --yes to delete without being asked."),
-        ("unknown", 2, "error: there is no reader reader-2."),
+        ("unknown", 2, "error: there is no reader reader-2: there are reader-1."),
         ("admin", 2, "error: say --reset to make a link by which an administrator sets a new password."),
         ("reset", 0, "the administrator's link, good once and for a day: in "),
         ("doctor", 1, "bad   there is no administrator: `foveate reading admin OUT --reset` makes a link"),
@@ -316,6 +353,7 @@ def test_what_is_said(told: tuple[Path, dict[str, Any]], what: str, status: int,
 def test_what_was_done(told: tuple[Path, dict[str, Any]]) -> None:
     place, of = told
     assert (of["readers"], of["sessions"], of["written"]) == (1, 0, [False, True])
+    assert (of["open"], of["comes back"]) == ([False, True], True)
     for model in ("resnet", "ResNet", "CBAM", "+se"):
         assert model not in of["blind"][1]
     link = place / "secrets" / "first-link"

@@ -171,7 +171,7 @@ def test_what_is_not_set_up_is_told(database: Path) -> None:
     state.put_in_consent(audit.COMMAND, "x", draft=True)
     assert "there is no administrator: `foveate reading admin OUT --reset` makes a link" in said("bad")
     notes = said("note")
-    assert "open the contact sheet" in notes
+    assert "look through them under Overview" in notes
     assert "is a DRAFT" in notes
     assert "readers can be invited" not in said("good")
 

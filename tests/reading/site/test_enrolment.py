@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from foveate.errors import FoveateError
 from foveate.reading import blinding, cases_and_key
-from foveate.reading.site import audit, deployment, enrolment, state
+from foveate.reading.site import audit, deployment, doctor, enrolment, masking, state
 from foveate.reading.site.models import AuditEntry, Invitation, Reader, Reply, Showing, Slot, StudyState, Visit
 
 
@@ -75,18 +75,18 @@ def test_a_link_ends_by_time_and_by_revoking(ready: Path) -> None:
     assert enrolment.redeem(third) is None
 
 
-def test_the_rows_are_the_schedule_of_the_seed(reader: Reader, place: Path) -> None:
+def test_the_rows_are_the_schedule_of_the_secret(reader: Reader, place: Path) -> None:
     key = cases_and_key.read_key(place)
-    layers, seed = cases_and_key.layers(key), cases_and_key.read_seed(place)
+    layers, secret = cases_and_key.layers(key), cases_and_key.derived_secret(place, "letters")
     names = [case.name for case in cases_and_key.read_cases(place) if not case.practice]
-    expected = blinding.reader_schedule(seed, reader.public_id, 10, 4)
+    expected = blinding.reader_schedule(secret, reader.public_id, 10, 4)
     showings = list(reader.showings.all())
     assert [row.kind for row in showings[:2]] == ["practice"] * 2
     assert [row.kind for row in showings[2:-1]] == ["repeat" if one.repeat else "case" for one in expected]
     assert showings[-1].kind == "end"
     for row, one in zip(showings[2:-1], expected, strict=True):
         assert row.case == names[one.case]
-        files = {slot.letter: slot.file for slot in row.slots.all()}
+        files = {slot.letter: masking.file_of(slot) for slot in row.slots.all()}
         assert files == {"": row.case} | {
             letter: layers[row.case][model] for letter, model in zip("ABCD", one.order, strict=True)
         }
@@ -148,4 +148,24 @@ def test_nothing_in_the_database_tells_a_model(reader: Reader, place: Path) -> N
     assert reader.public_id in text
     assert not [word for word in told if word in text]
     assert str(cases_and_key.read_seed(place)) not in text
+    secret = (place / "key" / "secret").read_text(encoding="ascii").strip()
+    assert secret not in text
+    assert cases_and_key.derived_secret(place, "letters").hex() not in text
     assert deployment.secret_key(place) not in text
+
+
+def test_without_the_secret_nobody_is_enrolled_and_it_is_said_why(ready: Path) -> None:
+    reader, _ = enrolment.invite("reader-1", None, audit.COMMAND)
+    secret = ready / "key" / "secret"
+    content = secret.read_bytes()
+    try:
+        secret.unlink()
+        with pytest.raises(FoveateError, match=r"key/secret is missing.*as `create` made it.*reading serve` starts"):
+            enrolment.enrol(reader)
+        assert not Showing.objects.exists()
+        assert Reader.objects.get(pk=reader.pk).enrolled_at is None
+        found = [finding for finding in doctor.findings() if "secret is missing" in finding.what]
+        assert [finding.level for finding in found] == ["bad"]
+    finally:
+        secret.write_bytes(content)
+        secret.chmod(0o600)

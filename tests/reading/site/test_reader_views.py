@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from foveate.reading import cases_and_key
-from foveate.reading.site import access, audit, enrolment, middleware, saving, state, study
+from foveate.reading.site import access, audit, enrolment, masking, middleware, saving, state, study
 from foveate.reading.site.models import AuditEntry, Reader, Reply, Slot
 
 
@@ -193,7 +193,7 @@ def test_pictures_tell_nothing_but_their_pixels(own: Client, reader: Reader, pla
     heads = []
     for slot in reader.showings.all()[1].slots.exclude(letter=""):
         response = own.get(f"/picture/{slot.token}")
-        assert bytes(response.content) == (place / "images" / f"{slot.file}.png").read_bytes()
+        assert bytes(response.content) == (place / "images" / f"{masking.file_of(slot)}.png").read_bytes()
         heads.append({name: value for name, value in response.items() if name != "Content-Length"})
         assert not {"ETag", "Last-Modified", "Content-Disposition"} & set(response.headers)
     assert heads[0]["Cache-Control"] == "private, no-store"
@@ -229,7 +229,7 @@ def test_cases_look_alike_but_for_their_pictures_and_numbers(own: Client, reader
 
 def test_a_changed_picture_is_not_shown(own: Client, reader: Reader, place: Path) -> None:
     slot = reader.showings.all()[0].slots.all()[1]
-    file = place / "images" / f"{slot.file}.png"
+    file = place / "images" / f"{masking.file_of(slot)}.png"
     before = file.read_bytes()
     try:
         file.write_bytes(before[:-1] + b"x")

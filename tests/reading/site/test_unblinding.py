@@ -18,7 +18,7 @@ from foveate.reading import cases_and_key, result_tables, results
 from foveate.reading.answers import CANNOT_JUDGE, NONE, Answer
 from foveate.reading.questions import QUESTIONS, Question
 from foveate.reading.results import Rating, analysed
-from foveate.reading.site import audit, enrolment, saving, state, study, unblinding
+from foveate.reading.site import audit, enrolment, masking, saving, state, study, unblinding
 from foveate.reading.site.models import PLAIN, AuditEntry, Reader, Showing, Visit
 
 Key = list[dict[str, str]]
@@ -71,7 +71,7 @@ def counted(reader: Reader) -> list[Showing]:
 def shown(showing: Showing, key: Key) -> dict[str, str]:
     """Letter -> model, from the rows of the key and of the database alone."""
     model = {row["layer"]: row["model"] for row in key}
-    return {slot.letter: model[slot.file] for slot in showing.slots.all() if slot.letter != PLAIN}
+    return {slot.letter: model[masking.file_of(slot)] for slot in showing.slots.all() if slot.letter != PLAIN}
 
 
 def case_of(showing: Showing, key: Key) -> str:

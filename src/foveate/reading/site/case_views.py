@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from foveate.reading.answers import CANNOT_JUDGE, NONE
-from foveate.reading.site import access, failures, saving, study, throttle
+from foveate.reading.site import access, failures, masking, saving, study, throttle
 from foveate.reading.site.access import ReaderRequest
 from foveate.reading.site.models import PLAIN, Showing, Slot
 
@@ -132,7 +132,7 @@ def picture(request: ReaderRequest, token: str) -> HttpResponse:
     slot = Slot.objects.select_related("showing").filter(token=token, showing__reader=request.reader).first()
     if slot is None or not saving.may_open(request.reader, slot.showing):
         raise Http404
-    return HttpResponse(study.picture(slot.file), content_type="image/png")
+    return HttpResponse(study.picture(masking.file_of(slot)), content_type="image/png")
 
 
 @require_GET

@@ -46,6 +46,7 @@ def _files() -> Iterator[Finding]:
         package.verify(place)
         cases_and_key.layers(cases_and_key.read_key(place))
         cases_and_key.read_seed(place)
+        cases_and_key.derived_secret(place, "letters")
     except FoveateError as error:
         yield Finding("bad", f"{error}")
     else:

@@ -6,16 +6,15 @@ import csv
 import unicodedata
 from datetime import timedelta
 
-import numpy as np
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from foveate import runs
-from foveate.errors import FoveateError
+from foveate.errors import FoveateError, UsageError
 from foveate.reading import blinding, cases_and_key, results
 from foveate.reading.answers import LETTERS
-from foveate.reading.site import audit, locks, state, study, tokens, unblinding
+from foveate.reading.site import audit, locks, masking, state, study, tokens, unblinding
 from foveate.reading.site.models import PLAIN, Invitation, Reader, Showing, Slot
 
 DAYS = 30  # that an invitation is good for
@@ -29,14 +28,29 @@ def invite(pseudonym: str, dataset: str | None, actor: str, days: int = DAYS) ->
         raise FoveateError(" ".join(obstacles))
     with transaction.atomic():
         if Reader.objects.filter(pseudonym__iexact=pseudonym).exists():
-            raise FoveateError(f"there is a reader {pseudonym} already: choose another pseudonym, or make a new link.")
+            raise FoveateError(
+                f"there is a reader {pseudonym} already: choose another pseudonym, or make a new link for this one, "
+                "with --again or under Readers in the administrator's pages."
+            )
         reader = Reader.objects.create(pseudonym=pseudonym, dataset=checked_dataset(dataset))
         audit.record(actor, "reader invited", reader.public_id)
         return reader, _link(reader, days)
 
 
+def by_pseudonym(pseudonym: str) -> Reader:
+    """Capital and small letters are the same. Raises UsageError that names the readers, where they are few."""
+    found = Reader.objects.filter(pseudonym__iexact=" ".join(pseudonym.split())).first()
+    if found is None:
+        names = list(Reader.objects.order_by("pseudonym").values_list("pseudonym", flat=True))
+        known = f": there are {', '.join(names)}" if 0 < len(names) <= 12 else ""
+        raise UsageError(f"there is no reader {pseudonym}{known}.")
+    return found
+
+
 def new_link(reader: Reader, actor: str, days: int = DAYS) -> str:
     """Another link for a reader who has not begun; the earlier ones end."""
+    if reader.withdrawn_at is not None:
+        raise FoveateError(f"{reader.pseudonym} has withdrawn: no link leads back.")
     if reader.enrolled_at is not None:
         raise FoveateError(f"{reader.pseudonym} has begun: give a new return code instead.")
     if obstacles := state.obstacles():
@@ -118,8 +132,8 @@ def redeem(token: str) -> Reader | None:
 def enrol(reader: Reader) -> str:
     """Draw the reader's showings and store them; the return code, which cannot be read again later.
 
-    Letters and order come from the study's seed and the reader's id, and are drawn this once: from here on the
-    rows count. Raises FoveateError where the key is missing or the reader is enrolled already.
+    Letters and order come from the study's secret and the reader's id, and are drawn this once: from here on the
+    rows count. Raises FoveateError where key or secret are missing or the reader is enrolled already.
     """
     with transaction.atomic():
         own = Reader.objects.select_for_update().get(pk=reader.pk)
@@ -136,26 +150,26 @@ def enrol(reader: Reader) -> str:
 
 
 def _draw(reader: Reader) -> None:
-    seed, layers = cases_and_key.read_seed(study.place()), cases_and_key.layers(cases_and_key.read_key(study.place()))
+    secret = cases_and_key.derived_secret(study.place(), "letters")
+    layers = cases_and_key.layers(cases_and_key.read_key(study.place()))
     own, options = study.dataset(reader.dataset), study.study().options
     names = [case.name for case in study.cases().values() if case.dataset == own.name]
     practice = [name for name in names if study.cases()[name].practice]
     shown = [name for name in names if name not in practice]
-    generator = np.random.default_rng(runs.derive_seed(seed, "reading", "practice", reader.public_id))
-    rows = blinding.letters(len(practice), own.models, generator)
+    rows = blinding.letters(len(practice), own.models, blinding.drawing(secret, reader.public_id, "practice letters"))
+    places = blinding.drawing(secret, reader.public_id, "practice order").permutation(len(practice))
     steps = [
-        (Showing.Kind.PRACTICE, practice[case], tuple(row))
-        for case, row in zip(generator.permutation(len(practice)), rows.tolist(), strict=True)
+        (Showing.Kind.PRACTICE, practice[case], tuple(row)) for case, row in zip(places, rows.tolist(), strict=True)
     ]
     for showing in blinding.reader_schedule(
-        seed, reader.public_id, len(shown), own.models, options.repeat_share, options.gap
+        secret, reader.public_id, len(shown), own.models, options.repeat_share, options.gap
     ):
         kind = Showing.Kind.REPEAT if showing.repeat else Showing.Kind.CASE
         steps.append((kind, shown[showing.case], showing.order))
     for number, (kind, name, order) in enumerate(steps, start=1):
         row = Showing.objects.create(reader=reader, place=number, kind=kind, case=name)
         pictures = [(PLAIN, name), *((LETTERS[at], layers[name][model]) for at, model in enumerate(order))]
-        Slot.objects.bulk_create(Slot(showing=row, letter=letter, file=file) for letter, file in pictures)
+        Slot.objects.bulk_create(masking.new_slot(row, letter, file) for letter, file in pictures)
     Showing.objects.create(reader=reader, place=len(steps) + 1, kind=Showing.Kind.END)
 
 

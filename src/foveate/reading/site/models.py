@@ -91,7 +91,7 @@ class Slot(models.Model):
 
     showing = models.ForeignKey(Showing, on_delete=models.CASCADE, related_name="slots")
     letter = models.CharField(max_length=1, blank=True)  # PLAIN or A, B, C, ...
-    file = models.CharField(max_length=32)  # images/<file>.png
+    file = models.CharField(max_length=32)  # images/<file>.png; of a heat-map masked, see masking.py
     token = models.CharField(max_length=43, unique=True, default=tokens.new)
 
     class Meta:

@@ -10,13 +10,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from foveate.reading.answers import LETTERS
 from foveate.reading.site import access, audit, enrolment, failures, saving, state, study, throttle
 from foveate.reading.site.access import ReaderRequest
 from foveate.reading.site.models import Reader, Showing
 
 SPECIALITIES = ("dermatology", "radiology", "neuroradiology", "pulmonology", "pathology", "general medicine", "other")
 LONGEST_HEADING = 60  # characters: the lines of a wrapped text are longer
-DISPLAYS = ("diagnostic monitor", "office monitor", "laptop", "tablet")
+DISPLAYS = ("diagnostic monitor", "office monitor", "laptop", "tablet", "phone")
 
 
 @require_GET
@@ -183,5 +184,13 @@ def steps(request: ReaderRequest) -> HttpResponse:
         }
         for showing in showings
     ]
-    context = {"progress": at, "rows": rows, "study": study.study(), "dataset": study.dataset(reader.dataset)}
+    dataset = study.dataset(reader.dataset)
+    context = {
+        "progress": at,
+        "at_end": reader.finished_at is None and bool(showings) and at.next_place == showings[-1].place,
+        "rows": rows,
+        "study": study.study(),
+        "dataset": dataset,
+        "letters": ", ".join(LETTERS[: dataset.models]),
+    }
     return render(request, "reading/steps.html", context)

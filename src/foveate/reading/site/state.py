@@ -70,7 +70,7 @@ def consent() -> ConsentText:
 
 
 def confirm_sheet(actor: str) -> None:
-    """A person has looked through the contact sheet and saw no names."""
+    """A person has looked through the images and saw no names."""
     with transaction.atomic():
         StudyState.objects.filter(sheet_confirmed_at=None).update(sheet_confirmed_at=timezone.now())
         audit.record(actor, "contact sheet confirmed")
@@ -80,9 +80,15 @@ def obstacles() -> list[str]:
     """What must be done before readers can be invited; one sentence each."""
     found = []
     if state().sheet_confirmed_at is None:
-        found.append("Nobody has confirmed yet that the images show no names: open the contact sheet.")
+        found.append(
+            "Nobody has confirmed yet that the images show no names: look through them under Overview in the "
+            "administrator's pages."
+        )
     if consent().draft:
-        found.append("The information for readers is a DRAFT: put in the text that was approved.")
+        found.append(
+            "The information for readers is a DRAFT: put in the text that was approved, under Information in the "
+            "administrator's pages."
+        )
     if state().unblinded_at is not None:
         found.append("The study is unblinded: its answers are locked.")
     return found

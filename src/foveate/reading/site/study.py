@@ -52,6 +52,10 @@ def _sums() -> dict[str, str]:
     return package.read_sums(place())
 
 
+def has_picture(file: str) -> bool:
+    return f"images/{file}.png" in _sums()
+
+
 def picture(file: str) -> bytes:
     """The bytes of images/<file>.png. Raises FoveateError where they are not those that `create` wrote."""
     name = f"images/{file}.png"

@@ -16,8 +16,8 @@ from foveate.reading.cases_and_key import KeyRow
 from foveate.reading.export import BlindRow
 from foveate.reading.package import ReadingDataset
 from foveate.reading.results import DatasetResults, Rating, ReaderRow
-from foveate.reading.site import audit, locks, state, study
-from foveate.reading.site.models import PLAIN, Reader, Showing, StudyState
+from foveate.reading.site import audit, locks, masking, state, study
+from foveate.reading.site.models import PLAIN, Reader, Showing, Slot, StudyState
 
 if TYPE_CHECKING:
     from foveate.reading.analysis import LetterFree
@@ -29,12 +29,17 @@ class Given:
 
     reader: Reader
     showing: Showing
-    files: tuple[str, ...]  # of the heat-maps at A, B, C, ...
+    slots: tuple[Slot, ...]  # of the heat-maps at A, B, C, ...
     letter: str  # A, B, C, ..., NONE or CANNOT_JUDGE
     seconds: float
     description: str
     replies: dict[str, str]
     saved_at: str
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the heat-maps at A, B, C, ... Raises FoveateError where the key's folder is missing."""
+        return tuple(map(masking.file_of, self.slots))
 
 
 def unblind(actor: str) -> None:
@@ -135,7 +140,7 @@ def given(dataset: str) -> Iterator[Given]:
         yield Given(
             showing.reader,
             showing,
-            tuple(slot.file for slot in showing.slots.all() if slot.letter != PLAIN),
+            tuple(slot for slot in showing.slots.all() if slot.letter != PLAIN),
             replies[choice].value,
             sum(visit.active_ms for visit in showing.visits.all()) / 1000,
             _words({name: reply.value for name, reply in replies.items()}),

@@ -32,7 +32,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     ]
     context = {
         "checklist": checklist,
-        "ready": all(done for _what, done, _where in checklist),
+        "lacking": {"sheet": own.sheet_confirmed_at is None, "information": state.consent().draft},
         "study": study.study(),
         "datasets": [(of, blinding.repeats(of.cases, options.repeat_share)) for of in study.study().datasets],
         "repeat_percent": round(100 * options.repeat_share),

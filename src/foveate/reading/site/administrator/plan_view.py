@@ -63,7 +63,7 @@ def _own() -> dict[str, str]:
         "readers": "3",
         "cases": str(min(first.cases, MOST_CASES)),
         "models": str(first.models),
-        "win": "0.5",
+        "win": f"{planning.share_to_plan_for(first.models):.3g}",
         "common": "0.3",
     }
 
