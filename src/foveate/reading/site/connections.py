@@ -87,8 +87,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
             self.completed = not self.left
             return taken
         taken = super().received(data)
-        known = self.content_length and not self.expect_continue  # who waits to be told sends nothing
-        if isinstance(self.error, RequestEntityTooLarge) and known:
+        if isinstance(self.error, RequestEntityTooLarge) and self.content_length:
             self.error, self.body_rcv, self.left, self.completed = None, None, self.content_length, False
         return int(taken)
 

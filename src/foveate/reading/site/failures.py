@@ -70,6 +70,15 @@ def too_large(request: HttpRequest) -> HttpResponse:
     return page(request, 413, _("This text is too long"), _("An answer has 10,000 characters at most."))
 
 
+def too_much(request: HttpRequest) -> HttpResponse:
+    return page(
+        request,
+        413,
+        _("This is too long"),
+        _("An answer has 10,000 characters at most, and the server takes 256 KB at a time. Go back and shorten it."),
+    )
+
+
 def storage(request: HttpRequest) -> HttpResponse:
     return page(
         request,

@@ -33,6 +33,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "foveate.reading.site.middleware.headers",
+    "foveate.reading.site.middleware.readable",
     "foveate.reading.site.middleware.storage_errors",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
