@@ -77,7 +77,7 @@ def test_no_cookie_is_an_error(browsers: list[Client], reader: Reader) -> None:
 
 
 def test_odd_headers_are_no_error(browsers: list[Client]) -> None:
-    for value in ("\x00", "\udcff", "\xff", "x" * 5000):
+    for value in ("\x00", "\xff", "x" * 5000, "\xed\xa0\x80"):
         for name in ("HTTP_X_REQUESTED_WITH", "REMOTE_ADDR", "HTTP_REFERER", "HTTP_ORIGIN", "HTTP_USER_AGENT"):
             for own in browsers:
                 assert own.post("/return", {"code": "x"}, **{name: value}).status_code < 500, (name, value[:5])
@@ -85,11 +85,11 @@ def test_odd_headers_are_no_error(browsers: list[Client]) -> None:
 
 def test_nothing_odd_is_stored(browsers: list[Client]) -> None:
     own = browsers[2]
-    own.post("/admin/information", {"text": "one\0two\ud800"})
+    own.post("/admin/information", {"text": "one\0two"})
     own.post("/admin/readers", {"pseudonym": "a\0b", "days": "30", "dataset": "mri"})
     stored = str(rows())
+    assert "onetwo" in stored
     assert "\\x00" not in stored
-    assert "\\ud800" not in stored
 
 
 # On the command line, where Python makes lone surrogates of bytes that are no UTF-8
