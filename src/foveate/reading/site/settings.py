@@ -71,6 +71,7 @@ SESSION_COOKIE_SECURE = TLS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"  # Strict would log a reader out who comes by a link in a letter
 SESSION_COOKIE_AGE = int(timedelta(days=30).total_seconds())
+BROWSER_COOKIE_NAME = "__Host-foveate-browser" if TLS else "foveate-browser"  # of administrators, see browsers.py
 CSRF_COOKIE_NAME = "__Host-foveate-csrf" if TLS else "foveate-csrf"
 CSRF_COOKIE_SECURE = TLS
 CSRF_COOKIE_HTTPONLY = True
