@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import io
+import logging
 import resource
 import socket
 import threading
@@ -209,6 +211,25 @@ def test_what_is_being_answered_is_not_dropped() -> None:
         go_on.set()
         asker.join(60)
     assert found == [200]
+
+
+def test_a_request_that_fails_below_django_leaves_no_link_in_the_log(place: Path) -> None:
+    def fail(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        raise OSError("a disk")
+
+    handler = next(own for own in logging.getLogger("waitress").handlers if own.name == "terminal")  # not pytest's
+    assert isinstance(handler, logging.StreamHandler)
+    said = io.StringIO()
+    before = handler.setStream(said)
+    try:
+        with serving(Limits(), fail) as port:
+            assert ask(port, "/invitation/a-secret%0Aof-two-lines") == 500
+    finally:
+        handler.setStream(before)
+    assert "ERROR Exception while serving a request\n" in said.getvalue()
+    assert "a disk" in said.getvalue()
+    assert "secret" not in said.getvalue()
+    assert "two-lines" not in said.getvalue()
 
 
 # How many

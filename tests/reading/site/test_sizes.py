@@ -127,9 +127,8 @@ def test_too_much_in_pieces_or_announced_is_refused(port: Any) -> None:
     pieces = (b"x" * 1024 for _ in range(300))
     assert send(port[0], pieces, {"Transfer-Encoding": "chunked"})[0] == 413
     with socket.create_connection(("127.0.0.1", port[0]), 60) as own:
-        own.sendall(
-            b"POST /step/1 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 400000\r\nExpect: 100-continue\r\n\r\n"
-        )
+        head = "POST /step/1 HTTP/1.1", "Host: 127.0.0.1", "Content-Length: 400000", "Expect: 100-continue", "", ""
+        own.sendall("\r\n".join(head).encode())
         assert own.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
         own.sendall(b"x" * 400_000)
         assert own.recv(4096).startswith(b"HTTP/1.1 413 ")

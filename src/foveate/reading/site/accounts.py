@@ -111,10 +111,10 @@ def right(name: str, password: str) -> User | None:
 def _checked(line: turns.Line, budgets: Sequence[tuple[throttle.Limit, str]], name: str, password: str) -> User | None:
     """The account, if the password is right, however many were wrong; these are counted.
 
-    Raises throttle.TooOftenError for a wrong one where they are used up, and, unchecked, where too many wait for theirs.
-    The log has no entries of these: it would grow for as long as somebody guesses.
+    Raises throttle.TooOftenError for a wrong one where they are used up, and, unchecked, where too many wait for their
+    turn. The log has no entries of these: it would grow for as long as somebody guesses.
     """
-    late = not all([throttle.left(*budget) for budget in budgets])
+    late = not all(throttle.left(*budget) for budget in budgets)
     line = turns.LATE if late else line
     with line.turn():
         began = time.monotonic()

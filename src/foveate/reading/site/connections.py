@@ -79,6 +79,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
     """
 
     left = 0  # bytes to come that are forgotten
+    error: Any  # waitress's own
 
     def received(self, data: bytes) -> int:
         if self.left:

@@ -1,4 +1,4 @@
-"""What holds for every request and answer: what can be read, headers, the age of sessions, and a page for a full disk."""
+"""What holds for every request and answer: what is read, headers, the age of sessions, a page for a full disk."""
 
 from __future__ import annotations
 

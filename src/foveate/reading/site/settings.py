@@ -113,6 +113,8 @@ LOGGING = {
     "handlers": {"terminal": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_addresses"]}},
     "loggers": {
         "foveate.reading": {"handlers": ["terminal"], "level": "INFO", "propagate": False},
+        "waitress": {"handlers": ["terminal"], "level": "WARNING", "propagate": False},
+        "waitress.queue": {"level": "ERROR"},  # it says with each request of a flood how many wait
         "django": {"handlers": ["terminal"], "level": "ERROR", "propagate": False},
         "django.request": {"handlers": ["terminal"], "level": "ERROR", "propagate": False},
         "django.security": {"handlers": ["terminal"], "level": "CRITICAL", "propagate": False},

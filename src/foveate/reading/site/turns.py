@@ -1,4 +1,4 @@
-"""Password checks take turns. Each costs a tenth of a second and 100 MB by design: at once they would stop the server."""
+"""Password checks take turns: each costs a tenth of a second and 100 MB by design, which many at once would use up."""
 
 from __future__ import annotations
 

@@ -23,9 +23,8 @@ def here() -> Client:
 
 
 def wrong_codes(count: int, address: str = HERE) -> list[int]:
-    return [
-        Client(REMOTE_ADDR=address).post("/return", {"code": f"{number:024}"}).status_code for number in range(count)
-    ]
+    own = Client(REMOTE_ADDR=address)
+    return [own.post("/return", {"code": f"{number:024}"}).status_code for number in range(count)]
 
 
 def sign_in(client: Client, password: str = PASSWORD, name: str = NAME) -> Any:
