@@ -1,9 +1,17 @@
-"""Clients that hold connections and never finish what they ask for."""
+"""Clients that hold connections and never finish what they ask for.
+
+python -m tests.reading.site.crowd PORT COUNT TRICKLING opens half-open requests, sends a byte a second on each if
+TRICKLING is 1, and opens another one for each that the server ends. When it is told something it says what became of
+them, as JSON.
+"""
 
 from __future__ import annotations
 
+import json
 import resource
+import select
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,3 +88,17 @@ def crowd(port: int, files: int) -> Iterator[Crowd]:
     finally:
         own.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))
+
+
+def main(port: int, count: int, trickling: bool) -> None:
+    with crowd(port, count + 64) as many:
+        many.open(count)
+        print("open", flush=True)
+        while not select.select([sys.stdin], [], [], 1.0)[0]:
+            ended = many.trickle() if trickling else many.look()
+            many.open(ended)
+        print(json.dumps({"held": len(many.held), "dropped": many.dropped}))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] != "0")

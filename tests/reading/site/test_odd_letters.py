@@ -80,7 +80,8 @@ def test_odd_headers_are_no_error(browsers: list[Client]) -> None:
     for value in ("\x00", "\xff", "x" * 5000, "\xed\xa0\x80"):
         for name in ("HTTP_X_REQUESTED_WITH", "REMOTE_ADDR", "HTTP_REFERER", "HTTP_ORIGIN", "HTTP_USER_AGENT"):
             for own in browsers:
-                assert own.post("/return", {"code": "x"}, **{name: value}).status_code < 500, (name, value[:5])
+                own.defaults = {name: value}
+                assert own.post("/return", {"code": "x"}).status_code < 500, (name, value[:5])
 
 
 def test_nothing_odd_is_stored(browsers: list[Client]) -> None:

@@ -25,7 +25,7 @@ def remember(response: HttpResponse, user: User) -> None:
         max_age=REMEMBERED,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
-        samesite=settings.SESSION_COOKIE_SAMESITE,
+        samesite="Lax",
     )
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.test import Client
 
-from foveate.reading.site import accounts, audit, enrolment
+from foveate.reading.site import audit, enrolment
 from foveate.reading.site.models import AuditEntry, Reader
 from tests.reading.site.administrator.administering import NAME, PASSWORD, SIGN_IN, as_administrator, given, link
 from tests.reading.site.test_reader_views import text
@@ -34,8 +35,11 @@ def sign_in(client: Client, password: str = PASSWORD, name: str = NAME) -> Any:
 @pytest.fixture
 def checked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wrong passwords without their time, which is the same for each."""
-    real = accounts.authenticate
-    monkeypatch.setattr(accounts, "authenticate", lambda **own: real(**own) if own["password"] == PASSWORD else None)
+
+    def fast(username: str, password: str) -> object:
+        return authenticate(username=username, password=password) if password == PASSWORD else None
+
+    monkeypatch.setattr("foveate.reading.site.accounts.authenticate", fast)
 
 
 def test_ten_wrong_codes_turn_nobody_away_who_has_a_right_one(ready: Path, user: User) -> None:
