@@ -47,16 +47,17 @@ def serve(
                 database=database or known.database,
             )
         )
-        _prepare(place, known, own)
-        with server.database_errors():
-            link = server.first_link(place, own)
+        with deployment.kept_from_others(place):
+            _prepare(place, known, own)
+            with server.database_errors():
+                link = server.first_link(place, own)
 
-        def started() -> None:
-            console.out.print(f"serving {place} at {own.address}   (Ctrl-C stops)", markup=False)
-            if link is not None:
-                _print_secret(place, "the administrator's link, good once and for a day", link)
+            def started() -> None:
+                console.out.print(f"serving {place} at {own.address}   (Ctrl-C stops)", markup=False)
+                if link is not None:
+                    _print_secret(place, "the administrator's link, good once and for a day", link)
 
-        server.serve(own, started)
+            server.serve(own, started)
 
 
 def _prepare(place: Path, known: Deployment, own: Deployment) -> None:
@@ -173,20 +174,14 @@ def _unblind(actor: str) -> None:
 
 def _administrator() -> str:
     """Ask who it is; the actor for the log. Raises FoveateError for a wrong password."""
-    from django.contrib.auth import authenticate
-
-    from foveate.reading.site import audit, throttle
+    from foveate.reading.site import accounts, audit
 
     if not sys.stdin.isatty():
         raise UsageError("unblinding asks for a password: start it on a terminal, or use the administrator's page.")
-    name = input("administrator: ")
-    if not throttle.spend(throttle.ACCOUNT, name.lower()):
-        raise FoveateError("too many wrong passwords: wait a minute.")
-    user = authenticate(username=name, password=getpass.getpass("password: "))
-    if user is None or user.pk is None:
+    user = accounts.right(input("administrator: "), getpass.getpass("password: "))
+    if user is None:  # not counted: each guess takes a start of the program, and whoever can start it can read the key
         audit.record(audit.COMMAND, "password refused")
         raise FoveateError("name and password do not fit.")
-    throttle.give_back(throttle.ACCOUNT, name.lower())
     return audit.administrator(user.pk)
 
 
@@ -235,11 +230,12 @@ def restore(out: Path, file: Path, database: str | None) -> None:
         place = place_of(out)
         known = deployment.load(place)
         own = deployment.checked(replace(known, database=database) if database else known)
-        _prepare(place, known, own)
-        from foveate.reading.site import backup
+        with deployment.kept_from_others(place):
+            _prepare(place, known, own)
+            from foveate.reading.site import backup
 
-        with server.database_errors():
-            about, again = backup.restore(file)
+            with server.database_errors():
+                about, again = backup.restore(file)
         console.out.print(f"restored: {len(about.readers)} readers, as of {about.made_at}", markup=False)
         if again:
             console.out.print(f"erased again, as they were after the backup: {', '.join(again)}", markup=False)

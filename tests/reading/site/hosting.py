@@ -97,6 +97,7 @@ class Server:
     out: Path
     database: str | None = None
     port: int = field(default_factory=free_port)
+    open_files: int | None = None  # that the process may have; None: as many as this one
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -108,6 +109,8 @@ class Server:
         command = [sys.executable, "-m", "foveate", "reading", "serve", str(self.out), "--port", str(self.port)]
         if self.database:
             command += ["--database", self.database]
+        if self.open_files:
+            command = ["sh", "-c", f'ulimit -n {self.open_files} && exec "$@"', "sh", *command]
         log = self.out.parent / "server.log"
         with log.open("ab") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=output)

@@ -84,3 +84,13 @@ def test_databases() -> None:
     other = deployment.databases(Path("/place"), Deployment(database="postgresql://u:p%40@h:6/n?sslmode=require"))
     assert (other["USER"], other["PASSWORD"], other["HOST"], other["PORT"], other["NAME"]) == ("u", "p@", "h", "6", "n")
     assert other["OPTIONS"] == {"sslmode": "require"}
+
+
+def test_the_example_of_a_proxy_is_the_documents_and_logs_no_links() -> None:
+    document = (Path(__file__).parents[3] / "docs" / "reading.md").read_text(encoding="utf-8")
+    shown = document.partition("```nginx\n")[2].partition("```")[0].splitlines()
+    example = [line.removeprefix("    ") for line in deployment.PROXY_EXAMPLE.splitlines()]
+    assert "\n".join(shown) in "\n".join(example)
+    for setting in ("access_log off;", "error_log /dev/null crit;"):
+        (line,) = [line for line in shown if setting in line]
+        assert line.startswith("    " + setting)  # of the server: also for requests that no location gets

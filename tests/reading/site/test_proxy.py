@@ -95,6 +95,10 @@ def test_limits_count_readers_and_not_the_web_server(server: Server) -> None:
 
     assert [guess("192.0.2.8") for _ in range(12)] == [400] * 10 + [429] * 2
     assert guess("192.0.2.9") == 400
+    assert guess("::ffff:192.0.2.8") == 429  # as nginx writes it where it listens to both
+    assert guess("::ffff:192.0.2.10") == 400
+    assert [guess(f"2001:db8::{number}") for number in range(11)] == [400] * 10 + [429]
+    assert guess("2001:db8:0:1::1") == 400
 
 
 def test_no_address_is_stored_or_logged(server: Server, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.contrib.auth import authenticate, login
@@ -15,7 +17,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from foveate.errors import FoveateError
-from foveate.reading.site import audit, middleware, throttle, tokens
+from foveate.reading.site import audit, browsers, middleware, throttle, tokens, turns
 from foveate.reading.site.models import AdministratorLink
 
 GOOD_FOR = timedelta(hours=24)
@@ -74,7 +76,12 @@ def set_password(token: str, name: str, password: str) -> User:
 
 def sign_in(request: HttpRequest, name: str, password: str) -> User | None:
     """None where name and password do not fit. Raises throttle.TooOftenError."""
-    user = checked(request, name, password)
+    browser = browsers.known(request, name)
+    if browser and throttle.left(throttle.BROWSER, browser):
+        user = _checked(turns.KNOWN, [(throttle.BROWSER, browser)], name, password)
+    else:
+        budgets = [(throttle.SIGN_IN, throttle.address(request)), (throttle.ACCOUNT, name.lower())]
+        user = _checked(turns.STRANGERS, budgets, name, password)
     if user is not None:
         begin(request, user)
     return user
@@ -88,17 +95,36 @@ def begin(request: HttpRequest, user: User) -> None:
     audit.record(audit.administrator(user.pk), "signed in")
 
 
-def checked(request: HttpRequest, name: str, password: str) -> User | None:
-    """The account, if the password is right; wrong ones are counted. Raises throttle.TooOftenError."""
-    who = throttle.address(request)
-    limits = ((throttle.SIGN_IN, who), (throttle.ACCOUNT, name.lower()))
-    left = [throttle.spend(limit, of) for limit, of in limits]  # of both, also where one is used up
-    if not all(left):
-        raise throttle.TooOftenError
+def confirmed(user: User, password: str) -> bool:
+    """Whether this is the password of an administrator who is signed in. Raises throttle.TooOftenError."""
+    return _checked(turns.KNOWN, [(throttle.CONFIRM, str(user.pk))], user.username, password) == user
+
+
+def right(name: str, password: str) -> User | None:
+    """The account, if name and password fit. Nothing is counted, and nobody waits."""
+    if not name.isprintable():  # NUL and lone surrogates, which databases answer with errors, among others
+        return None
     user = authenticate(username=name, password=password[:LONGEST_PASSWORD])
-    if isinstance(user, User) and user.is_active:
-        for limit, of in limits:
-            throttle.give_back(limit, of)
-        return user
+    return user if isinstance(user, User) else None
+
+
+def _checked(line: turns.Line, budgets: Sequence[tuple[throttle.Limit, str]], name: str, password: str) -> User | None:
+    """The account, if the password is right, however many were wrong; these are counted.
+
+    Raises throttle.TooOftenError for a wrong one where they are used up, and, unchecked, where too many wait for their
+    turn. The log has no entries of these: it would grow for as long as somebody guesses.
+    """
+    late = not all(throttle.left(*budget) for budget in budgets)
+    line = turns.LATE if late else line
+    with line.turn():
+        began = time.monotonic()
+        user = right(name, password)
+        if user is not None:
+            return user
+        for budget in budgets:
+            throttle.spend(*budget)
+        line.linger(began)
+    if late:
+        raise throttle.TooOftenError
     audit.record(audit.VISITOR, "password refused")
     return None

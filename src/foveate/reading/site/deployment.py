@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import filelock
 from pydantic import TypeAdapter, ValidationError
 
-from foveate import runs
+from foveate import locks, runs
 from foveate.errors import FoveateError, UsageError
 from foveate.reading.questions import explain
 
 SECRETS = "secrets"  # a folder
-DEPLOYMENT, SECRET_KEY, FIRST_LINK = "deployment.json", "secret-key", "first-link"  # files in it
+DEPLOYMENT, SECRET_KEY, FIRST_LINK, SERVING = "deployment.json", "secret-key", "first-link", "serving.lock"  # its files
 DATABASE = "database.sqlite3"
 PLACE = "FOVEATE_READING"  # environment variable: the settings read the folder from it
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -39,6 +40,8 @@ a reader study is served to others only over TLS, by a web server in front of it
             proxy_set_header X-Forwarded-Proto $scheme;
             proxy_set_header X-Forwarded-Host $host;
         }
+        access_log off;    # addresses hold links, and so do messages about requests that failed
+        error_log /dev/null crit;
     }
 
 and: foveate reading serve OUT --url https://reading.example.org --trusted-proxy 127.0.0.1"""
@@ -145,6 +148,23 @@ def write_secret(path: Path, content: str | bytes) -> None:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def kept_from_others(place: Path) -> Iterator[None]:
+    """Let no other process serve or restore the study while the block runs; one that was killed holds nothing.
+
+    Raises FoveateError where another one does, or the file system gives no locks.
+    """
+    path = place / SECRETS / SERVING
+    with contextlib.ExitStack() as lock:
+        with runs.disk_errors(path), umask():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                lock.enter_context(locks.held(path, "`foveate reading serve FOLDER`", wait=False))
+            except filelock.Timeout as error:
+                raise FoveateError(f"{place} is being served by another process: stop that server first.") from error
+        yield
 
 
 def databases(place: Path, deployment: Deployment) -> dict[str, Any]:

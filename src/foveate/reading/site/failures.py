@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 
 from django.db.utils import DatabaseError, OperationalError
@@ -17,6 +18,8 @@ class WithoutAddresses(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if getattr(record, "request", None) is not None:
             record.msg, record.args = "a request failed with status %s", (getattr(record, "status_code", "?"),)
+        if record.name == "waitress":
+            record.msg = re.sub(r"( while serving ).*", r"\1a request", str(record.msg), flags=re.DOTALL)
         return True
 
 
@@ -68,6 +71,15 @@ def too_often(request: HttpRequest) -> HttpResponse:
 
 def too_large(request: HttpRequest) -> HttpResponse:
     return page(request, 413, _("This text is too long"), _("An answer has 10,000 characters at most."))
+
+
+def too_much(request: HttpRequest) -> HttpResponse:
+    return page(
+        request,
+        413,
+        _("This is too long"),
+        _("An answer has 10,000 characters at most, and the server takes 256 KB at a time. Go back and shorten it."),
+    )
 
 
 def storage(request: HttpRequest) -> HttpResponse:

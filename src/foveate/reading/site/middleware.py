@@ -1,4 +1,4 @@
-"""What holds for every answer of the server: headers, the age of sessions, and a page for a full disk."""
+"""What holds for every request and answer: what is read, headers, the age of sessions, a page for a full disk."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
+from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.sessions.backends.base import UpdateError
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -44,6 +44,26 @@ def headers(get_response: Answer) -> Answer:
     return respond
 
 
+def readable(get_response: Answer) -> Answer:
+    """Refuse what no page can use, before anything reads it.
+
+    A body that is too large by its length, to which Django's own answer is 400; and NUL, which PostgreSQL refuses with
+    an error: no address has it, and a cookie with it is nobody's.
+    """
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if length.isdigit() and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            return failures.too_much(request)
+        if "\0" in request.path_info:
+            return failures.not_found(request)
+        for name in [name for name, value in request.COOKIES.items() if "\0" in value]:
+            del request.COOKIES[name]
+        return get_response(request)
+
+    return respond
+
+
 class storage_errors:  # noqa: N801 - a middleware, named like the others
     """A database that cannot write, or a changed file, becomes a page that says so; transactions are undone by then."""
 
@@ -54,8 +74,6 @@ class storage_errors:  # noqa: N801 - a middleware, named like the others
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if isinstance(exception, RequestDataTooBig):
-            return failures.too_large(request)
         if failures.of_storage(exception):
             return failures.storage(request)
         if isinstance(exception, FoveateError):  # of the study's files: the path is for the terminal

@@ -32,15 +32,13 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """GET looks, POST uses the link up: programs that follow links in letters use nothing up."""
-    who = throttle.address(request)
     if request.method == "POST":
-        if not throttle.spend(throttle.SIGN_IN, who):
-            return failures.too_often(request)
         reader = enrolment.redeem(token)
         if reader is not None:
-            throttle.give_back(throttle.SIGN_IN, who)
             access.sign_in(request, reader)
             return redirect("information")
+        if not throttle.spend(throttle.SIGN_IN, throttle.address(request)):
+            return failures.too_often(request)
     elif enrolment.usable(token) is not None:
         return render(request, "reading/invitation.html", {"token": token})
     return failures.page(
@@ -127,15 +125,13 @@ def return_(request: HttpRequest) -> HttpResponse:
     """Go on with a return code, on any device."""
     wrong = ""
     if request.method == "POST":
-        who = throttle.address(request)
-        if not throttle.spend(throttle.SIGN_IN, who):
-            return failures.too_often(request)
         reader = enrolment.by_code(request.POST.get("code", ""))
         if reader is not None:
-            throttle.give_back(throttle.SIGN_IN, who)
             access.sign_in(request, reader)
             audit.record(audit.reader(reader.public_id), "returned")
             return redirect(access.missing_step(reader) or "steps")
+        if not throttle.spend(throttle.SIGN_IN, throttle.address(request)):
+            return failures.too_often(request)
         wrong = _("This is no return code of a reader. It has six groups of four letters and digits.")
     return render(request, "reading/return.html", {"wrong": wrong}, status=400 if wrong else 200)
 

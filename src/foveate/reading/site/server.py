@@ -14,7 +14,6 @@ from foveate.reading.site import deployment
 from foveate.reading.site.deployment import Deployment
 
 THREADS = 8
-_LARGEST = 2 * 1024 * 1024  # bytes of a request; Django refuses answers far below, with a page
 
 
 def prepare(place: Path) -> None:
@@ -70,9 +69,11 @@ def reader_address(own: Deployment, token: str) -> str:
 
 
 def serve(own: Deployment, started: Callable[[], None]) -> None:
-    """Answer until the process is asked to stop; `started` is called when the port is open."""
+    """Answer until the process is asked to stop; `started` is called when the port is open. Raises FoveateError."""
+    from django.conf import settings
     from django.core.wsgi import get_wsgi_application
-    from waitress.server import create_server
+
+    from foveate.reading.site import connections
 
     behind: dict[str, Any] = {}
     if own.trusted_proxy:
@@ -82,16 +83,13 @@ def serve(own: Deployment, started: Callable[[], None]) -> None:
             "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"},
         }
     try:
-        server = create_server(
+        server = connections.listen(
             get_wsgi_application(),
+            connections.Limits(connections.affordable()),
             host=own.host,
             port=own.port,
             threads=THREADS,
-            ident=None,
-            max_request_body_size=_LARGEST,
-            connection_limit=1000,
-            channel_timeout=120,
-            clear_untrusted_proxy_headers=True,
+            max_request_body_size=settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1,  # waitress's is the first that it refuses
             **behind,
         )
     except OSError as error:

@@ -33,6 +33,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "foveate.reading.site.middleware.headers",
+    "foveate.reading.site.middleware.readable",
     "foveate.reading.site.middleware.storage_errors",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -70,6 +71,7 @@ SESSION_COOKIE_SECURE = TLS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"  # Strict would log a reader out who comes by a link in a letter
 SESSION_COOKIE_AGE = int(timedelta(days=30).total_seconds())
+BROWSER_COOKIE_NAME = "__Host-foveate-browser" if TLS else "foveate-browser"  # of administrators, see browsers.py
 CSRF_COOKIE_NAME = "__Host-foveate-csrf" if TLS else "foveate-csrf"
 CSRF_COOKIE_SECURE = TLS
 CSRF_COOKIE_HTTPONLY = True
@@ -111,6 +113,8 @@ LOGGING = {
     "handlers": {"terminal": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_addresses"]}},
     "loggers": {
         "foveate.reading": {"handlers": ["terminal"], "level": "INFO", "propagate": False},
+        "waitress": {"handlers": ["terminal"], "level": "WARNING", "propagate": False},
+        "waitress.queue": {"level": "ERROR"},  # it says with each request of a flood how many wait
         "django": {"handlers": ["terminal"], "level": "ERROR", "propagate": False},
         "django.request": {"handlers": ["terminal"], "level": "ERROR", "propagate": False},
         "django.security": {"handlers": ["terminal"], "level": "CRITICAL", "propagate": False},

@@ -48,7 +48,7 @@ def confirm_password(request: AdministratorRequest) -> None:
 
     Raises FoveateError for a wrong password, throttle.TooOftenError after many of them.
     """
-    if accounts.checked(request, request.user.username, request.POST.get("password", "")) != request.user:
+    if not accounts.confirmed(request.user, request.POST.get("password", "")):
         raise FoveateError(_("This password is not right: nothing was done."))
 
 

@@ -2,39 +2,45 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from foveate.errors import FoveateError
-from foveate.reading.site import accounts, audit, failures, throttle
+from foveate.reading.site import accounts, audit, browsers, failures, throttle
 from foveate.reading.site.administrator.access import AdministratorRequest, actor, for_administrator, said
 
 
 @require_http_methods(["GET", "POST"])
 def first(request: HttpRequest, token: str) -> HttpResponse:
     """Name and password, for whoever has the link; it works once."""
-    who = throttle.address(request)
-    if request.method == "POST" and not throttle.spend(throttle.SIGN_IN, who):
-        return failures.too_often(request)
     if not accounts.usable(token):
+        if request.method == "POST" and not throttle.spend(throttle.SIGN_IN, throttle.address(request)):
+            return failures.too_often(request)
         return _used(request)
     name, wrong = _name(request), ""
     if request.method == "POST":
-        throttle.give_back(throttle.SIGN_IN, who)
         password = request.POST.get("password", "")
         try:
             if password != request.POST.get("again", ""):
                 raise FoveateError(_("The two passwords differ."))
-            accounts.begin(request, accounts.set_password(token, name, password))
-            return redirect("overview")
+            user = accounts.set_password(token, name, password)
+            accounts.begin(request, user)
+            return _come_in(user)
         except FoveateError as error:
             if not accounts.usable(token):  # used by another request in the meantime
                 return _used(request)
             wrong = said(error)
     context = {"token": token, "name": name, "wrong": wrong}
     return render(request, "reading/admin/first.html", context, status=400 if wrong else 200)
+
+
+def _come_in(user: User) -> HttpResponse:
+    response = redirect("overview")
+    browsers.remember(response, user)
+    return response
 
 
 def _used(request: HttpRequest) -> HttpResponse:
@@ -60,8 +66,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     name, wrong = _name(request), ""
     if request.method == "POST":
         try:
-            if accounts.sign_in(request, name, request.POST.get("password", "")) is not None:
-                return redirect("overview")
+            user = accounts.sign_in(request, name, request.POST.get("password", ""))
+            if user is not None:
+                return _come_in(user)
         except throttle.TooOftenError:
             return failures.too_often(request)
         wrong = _("Name and password do not fit together.")
