@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from foveate.reading.answers import CANNOT_JUDGE, NONE
 from foveate.reading.site import access, failures, saving, study, throttle
 from foveate.reading.site.access import ReaderRequest
-from foveate.reading.site.models import PLAIN, Showing, Slot
+from foveate.reading.site.models import PLAIN, Reader, Showing, Slot
 
 
 @require_http_methods(["GET", "POST"])
@@ -39,6 +39,8 @@ def step(request: ReaderRequest, place: int) -> HttpResponse:
     except throttle.TooOftenError:
         return failures.too_often(request)
     except saving.LockedError:
+        if not by_script and Reader.objects.filter(pk=reader.pk).exclude(finished_at=None).exists():
+            return redirect("done")  # Finish was pressed twice: the other request was the first
         return failures.page(request, 409, _("The study is closed"), _("Answers cannot be changed any more."))
     except saving.MalformedError as error:
         return failures.page(request, 400, _("This answer does not fit the page"), str(error).capitalize() + ".")

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from foveate.errors import FoveateError
-from foveate.reading.site import accounts, audit, failures, throttle
+from foveate.reading.site import access, accounts, audit, failures, forms, throttle
 from foveate.reading.site.administrator.access import AdministratorRequest, actor, for_administrator, said
 
 
@@ -19,7 +19,7 @@ def first(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST" and not throttle.spend(throttle.SIGN_IN, who):
         return failures.too_often(request)
     if not accounts.usable(token):
-        return _used(request)
+        return _again(request, token)
     name, wrong = _name(request), ""
     if request.method == "POST":
         throttle.give_back(throttle.SIGN_IN, who)
@@ -31,13 +31,21 @@ def first(request: HttpRequest, token: str) -> HttpResponse:
             return redirect("overview")
         except FoveateError as error:
             if not accounts.usable(token):  # used by another request in the meantime
-                return _used(request)
+                return _again(request, token)
             wrong = said(error)
     context = {"token": token, "name": name, "wrong": wrong}
     return render(request, "reading/admin/first.html", context, status=400 if wrong else 200)
 
 
-def _used(request: HttpRequest) -> HttpResponse:
+def _again(request: HttpRequest, token: str) -> HttpResponse:
+    """A link that was used: perhaps by this very form, whose answer was lost. Name and password lead in anyway."""
+    if request.method == "POST" and accounts.was_used(token):
+        try:
+            if accounts.sign_in(request, _name(request), request.POST.get("password", "")) is not None:
+                throttle.give_back(throttle.SIGN_IN, throttle.address(request))
+                return redirect("overview")
+        except throttle.TooOftenError:
+            return failures.too_often(request)
     return failures.page(
         request,
         410,
@@ -75,5 +83,5 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 @for_administrator
 def sign_out(request: AdministratorRequest) -> HttpResponse:
     audit.record(actor(request), "signed out")
-    request.session.flush()
-    return redirect("admin-sign-in")
+    forms.forget(request)
+    return access.sign_out(request, redirect("admin-sign-in"))
