@@ -10,6 +10,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -253,23 +254,25 @@ def kept(browser: Browser, server: Server, deed: Deed, press: Press, script: boo
 
 
 def main(times: int) -> None:
-    with tempfile.TemporaryDirectory() as scratch, browsing.chromium() as browser:
-        with hosting.serving(hosting.make_study(Path(scratch), cases=2)) as server:
-            page = browser.new_page()
-            browsing.set_up(page, server)
-            page.close()
-            tries = {
-                (deed, press, script): [f"{deed.__name__}-{press.__name__}-{script}-{at}" for at in range(times)]
-                for deed in DEEDS
-                for press in PRESSES
-                for script in (True, False)
-                if press is PRESSES[0] or not script
-            }
-            known = given(server, browser, [(deed, name) for (deed, _, _), names in tries.items() for name in names])
-            for (deed, press, script), names in tries.items():
-                found = [kept(browser, server, deed, press, script, known[name]) for name in names]
-                how = f"{press.__name__}, {'with' if script else 'without'} scripts"
-                print(f"{deed.__name__:22} {how:28} tried {len(found)}, lost {found.count(False)}", flush=True)
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        browser = stack.enter_context(browsing.chromium())
+        server = stack.enter_context(hosting.serving(hosting.make_study(scratch, cases=2)))
+        page = browser.new_page()
+        browsing.set_up(page, server)
+        page.close()
+        tries = {
+            (deed, press, script): [f"{deed.__name__}-{press.__name__}-{script}-{at}" for at in range(times)]
+            for deed in DEEDS
+            for press in PRESSES
+            for script in (True, False)
+            if press is PRESSES[0] or not script
+        }
+        known = given(server, browser, [(deed, name) for (deed, _, _), names in tries.items() for name in names])
+        for (deed, press, script), names in tries.items():
+            found = [kept(browser, server, deed, press, script, known[name]) for name in names]
+            how = f"{press.__name__}, {'with' if script else 'without'} scripts"
+            print(f"{deed.__name__:22} {how:28} tried {len(found)}, lost {found.count(False)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 from tests.reading.site import browsing, clicking, hosting
 from tests.reading.site.clicking import DEEDS, Deed
 from tests.reading.site.hosting import Server
-from tests.reading.site.pressing import Press, half_lost, lost, twice
+from tests.reading.site.pressing import half_lost, lost, twice
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -76,15 +76,19 @@ def for_reader(view: View) -> View:
     def guarded(request: ReaderRequest, *arguments: Any, **named: Any) -> HttpResponse:
         reader = reader_of(request)
         if reader is None:
-            if request.headers.get("X-Requested-With") == "fetch":
-                return JsonResponse(
-                    {"error": _("You are signed out"), "text": _("Sign in again with your return code.")}, status=401
-                )
-            return redirect("return")
+            return ask_who(request)
         request.reader = reader
         return view(request, *arguments, **named)
 
     return guarded
+
+
+def ask_who(request: HttpRequest) -> HttpResponse:
+    """What readers get who are not signed in, or not any more."""
+    if request.headers.get("X-Requested-With") == "fetch":
+        said = {"error": _("You are signed out"), "text": _("Sign in again with your return code.")}
+        return JsonResponse(said, status=401)
+    return redirect("return")
 
 
 def for_enrolled(view: View) -> View:

@@ -39,15 +39,23 @@ def step(request: ReaderRequest, place: int) -> HttpResponse:
     except throttle.TooOftenError:
         return failures.too_often(request)
     except saving.LockedError:
-        if not by_script and Reader.objects.filter(pk=reader.pk).exclude(finished_at=None).exists():
-            return redirect("done")  # Finish was pressed twice: the other request was the first
-        return failures.page(request, 409, _("The study is closed"), _("Answers cannot be changed any more."))
+        return _too_late(request)
     except saving.MalformedError as error:
         return failures.page(request, 400, _("This answer does not fit the page"), str(error).capitalize() + ".")
     if by_script:
         at = saving.progress(reader)
         return JsonResponse({"saved": sequence, "answered": at.answered, "cases": at.cases})
     return _go_on(request, showing)
+
+
+def _too_late(request: ReaderRequest) -> HttpResponse:
+    """Another request was first: the reader has finished, by a second click perhaps, or is gone; or all is locked."""
+    own = Reader.objects.filter(pk=request.reader.pk, withdrawn_at=None).first()
+    if own is None:
+        return access.ask_who(request)
+    if own.finished_at is not None and request.headers.get("X-Requested-With") != "fetch":
+        return redirect("done")
+    return failures.page(request, 409, _("The study is closed"), _("Answers cannot be changed any more."))
 
 
 def _number(text: str) -> int:

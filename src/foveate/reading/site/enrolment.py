@@ -23,10 +23,18 @@ DAYS = 30  # that an invitation is good for
 ERASED = "erased.csv"  # beside the database: a backup that is older still holds these readers
 
 
+class GoneError(FoveateError):
+    """The reader does not take part any more, or not yet."""
+
+
+class EnrolledError(FoveateError):
+    """The reader is enrolled already."""
+
+
 def invite(
     pseudonym: str, dataset: str | None, actor: str, days: int = DAYS, token: str | None = None
 ) -> tuple[Reader, str]:
-    """A new reader and the token of the link, new or the one given. Raises FoveateError that says what is in the way."""
+    """A new reader and the link's token, new or the one given. Raises FoveateError that says what is in the way."""
     pseudonym = checked_pseudonym(pseudonym)
     if obstacles := state.obstacles():
         raise FoveateError(" ".join(obstacles))
@@ -66,13 +74,13 @@ def _revoke(reader: Reader) -> None:
 
 
 def _locked(reader: Reader) -> Reader:
-    """The reader as the database has them now, held until the transaction ends. Raises FoveateError once erased.
+    """The reader as the database has them now, held until the transaction ends. Raises GoneError once erased.
 
     Taken before anything else that others may hold, so that no two requests wait for one another.
     """
     own = Reader.objects.select_for_update().filter(pk=reader.pk).first()
     if own is None:
-        raise FoveateError(f"{reader.pseudonym} was erased in the meantime.")
+        raise GoneError(f"{reader.pseudonym} was erased in the meantime.")
     return own
 
 
@@ -131,10 +139,6 @@ def redeem(token: str) -> Reader | None:
         return invitation.reader
 
 
-class EnrolledError(FoveateError):
-    """The reader is enrolled already."""
-
-
 def agree(reader: Reader, text: ConsentText) -> None:
     """The reader agrees to this version; again it changes nothing."""
     with transaction.atomic():
@@ -147,7 +151,7 @@ def enrol(reader: Reader, code: str | None = None, profile: Mapping[str, str] | 
     """Draw the reader's showings and store them; the return code, new or the one given, which is not kept.
 
     Letters and order come from the study's seed and the reader's id, and are drawn this once: from here on the
-    rows count. Raises FoveateError where the key is missing, EnrolledError where the reader is enrolled already.
+    rows count. Raises FoveateError where the key is missing, GoneError or EnrolledError where it is too late.
     """
     code = code or tokens.return_code()
     with transaction.atomic():
@@ -198,12 +202,12 @@ def by_code(code: str) -> Reader | None:
 
 
 def new_code(reader: Reader, actor: str, code: str | None = None) -> str:
-    """Another return code, new or the one given; the one before ends, and with it all sessions."""
+    """Another return code, new or the one given; the one before ends, and with it all sessions. Raises GoneError."""
     code = code or tokens.return_code()
     with transaction.atomic():
         own = _locked(reader)
         if own.enrolled_at is None or own.withdrawn_at is not None:
-            raise FoveateError(f"{reader.pseudonym} is not reading: there is nothing to return to.")
+            raise GoneError(f"{reader.pseudonym} is not reading: there is nothing to return to.")
         Reader.objects.filter(pk=reader.pk).update(return_code_hash=tokens.hashed(code))
         end_sessions(reader)
         audit.record(actor, "new return code", reader.public_id)

@@ -7,7 +7,6 @@ import re
 from django.contrib.sessions.backends.base import UpdateError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -149,6 +148,8 @@ def _enrolled(request: ReaderRequest, deed: str, given: dict[str, str]) -> HttpR
         _result, seed = forms.once(request, deed, act)
     except enrolment.EnrolledError:  # by another page at the same moment, which has shown the code
         return redirect("steps")
+    except enrolment.GoneError:
+        return access.ask_who(request)
     return _with_code(request, seed)
 
 
@@ -175,8 +176,9 @@ def code(request: ReaderRequest) -> HttpResponse:
 
     try:
         _result, seed = forms.once(request, f"code {reader.public_id}", act)
-    except UpdateError:  # signed out at the same moment: the old code stays
-        return redirect("return")
+    except (UpdateError, enrolment.GoneError):  # signed out, or gone, at the same moment: nothing was done
+        request.session.flush()
+        return access.ask_who(request)
     return _with_code(request, seed)
 
 
