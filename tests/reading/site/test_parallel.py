@@ -10,7 +10,7 @@ from tests.reading.site import people
 from tests.reading.site.people import ABOUT, answered, begun, enrolled, invited, leads, statuses, twice
 from tests.reading.site.web_client import WebClient, at_once
 
-ROUNDS = 4  # the moment is met by chance
+ROUNDS = 3  # the moment is met by chance
 
 
 @pytest.fixture(scope="module")

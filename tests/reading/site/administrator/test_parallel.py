@@ -13,7 +13,7 @@ from tests.reading.site.hosting import Server, foveate
 from tests.reading.site.people import ABOUT, answered, begun, enrolled, invited, leads, number_of, statuses, twice
 from tests.reading.site.web_client import Answer, WebClient, at_once
 
-ROUNDS = 4  # the moment is met by chance
+ROUNDS = 3  # the moment is met by chance
 PROMISE = {"password": PASSWORD, "sure": "yes", "looked": "yes"}
 
 
