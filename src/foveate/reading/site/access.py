@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.contrib.sessions.backends.db import SessionStore
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -30,16 +31,42 @@ def sign_in(request: HttpRequest, reader: Reader) -> None:
     middleware.begin_session(request)
 
 
+def stay_signed_in(request: HttpRequest, reader: Reader) -> None:
+    """Let this session alone outlast the end of all others, in the transaction that ends them.
+
+    It keeps its name: an answer with another one might be lost, and the reader signed out with it. Raises UpdateError
+    where the session was ended in the meantime.
+    """
+    request.session[EPOCH] = Reader.objects.values_list("epoch", flat=True).get(pk=reader.pk)
+    request.session.save()
+    request.session.modified = False
+
+
+def sign_out(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """End the session, and leave nothing in the browser by which the next person at it could go on or look back.
+
+    "cache" takes pages that its Back button would show, "storage" what the pages' scripts keep. Not "cookies": that
+    would sign people out of other applications on the same domain; the session's cookie is worth nothing any more.
+    """
+    request.session.flush()
+    response["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
 def reader_of(request: HttpRequest) -> Reader | None:
     """The reader whose session this is, if it has not been ended from elsewhere."""
     number = request.session.get(READER)
     if number is None:
         return None
     reader = Reader.objects.filter(pk=number, withdrawn_at=None).select_related("consent").first()
-    if reader is None or reader.epoch != request.session.get(EPOCH):
+    if reader is None:
         request.session.flush()
         return None
-    return reader
+    if reader.epoch == request.session.get(EPOCH):
+        return reader
+    # Ended, unless `stay_signed_in` came between the reading of the session and that of the reader.
+    now = SessionStore(request.session.session_key)
+    return reader if (now.get(READER), now.get(EPOCH)) == (number, reader.epoch) else None
 
 
 def for_reader(view: View) -> View:
@@ -49,15 +76,19 @@ def for_reader(view: View) -> View:
     def guarded(request: ReaderRequest, *arguments: Any, **named: Any) -> HttpResponse:
         reader = reader_of(request)
         if reader is None:
-            if request.headers.get("X-Requested-With") == "fetch":
-                return JsonResponse(
-                    {"error": _("You are signed out"), "text": _("Sign in again with your return code.")}, status=401
-                )
-            return redirect("return")
+            return ask_who(request)
         request.reader = reader
         return view(request, *arguments, **named)
 
     return guarded
+
+
+def ask_who(request: HttpRequest) -> HttpResponse:
+    """What readers get who are not signed in, or not any more."""
+    if request.headers.get("X-Requested-With") == "fetch":
+        said = {"error": _("You are signed out"), "text": _("Sign in again with your return code.")}
+        return JsonResponse(said, status=401)
+    return redirect("return")
 
 
 def for_enrolled(view: View) -> View:

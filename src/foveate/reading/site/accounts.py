@@ -47,6 +47,10 @@ def usable(token: str) -> bool:
     return _open(token).exists()
 
 
+def was_used(token: str) -> bool:
+    return AdministratorLink.objects.filter(token_hash=tokens.hashed(token)).exclude(used_at=None).exists()
+
+
 def _open(token: str) -> QuerySet[AdministratorLink]:
     return AdministratorLink.objects.filter(
         token_hash=tokens.hashed(token), used_at=None, expires_at__gt=timezone.now()
@@ -88,9 +92,15 @@ def sign_in(request: HttpRequest, name: str, password: str) -> User | None:
 
 
 def begin(request: HttpRequest, user: User) -> None:
-    """A new session for this administrator."""
+    """A new session for this administrator.
+
+    The secret of the forms' CSRF tokens stays: with another one, a form that is sent again would be refused where the
+    answer was lost and its cookies were not. Nobody can plant one: behind TLS its cookie is __Host-, without it the
+    server answers this machine alone.
+    """
     request.session.flush()
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    request.META["CSRF_COOKIE_NEEDS_UPDATE"] = False
     middleware.begin_session(request)
     audit.record(audit.administrator(user.pk), "signed in")
 

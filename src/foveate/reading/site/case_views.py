@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from foveate.reading.answers import CANNOT_JUDGE, NONE
 from foveate.reading.site import access, failures, masking, saving, study, throttle
 from foveate.reading.site.access import ReaderRequest
-from foveate.reading.site.models import PLAIN, Showing, Slot
+from foveate.reading.site.models import PLAIN, Reader, Showing, Slot
 
 
 @require_http_methods(["GET", "POST"])
@@ -39,13 +39,23 @@ def step(request: ReaderRequest, place: int) -> HttpResponse:
     except throttle.TooOftenError:
         return failures.too_often(request)
     except saving.LockedError:
-        return failures.page(request, 409, _("The study is closed"), _("Answers cannot be changed any more."))
+        return _too_late(request)
     except saving.MalformedError as error:
         return failures.page(request, 400, _("This answer does not fit the page"), str(error).capitalize() + ".")
     if by_script:
         at = saving.progress(reader)
         return JsonResponse({"saved": sequence, "answered": at.answered, "cases": at.cases})
     return _go_on(request, showing)
+
+
+def _too_late(request: ReaderRequest) -> HttpResponse:
+    """Another request was first: the reader has finished, by a second click perhaps, or is gone; or all is locked."""
+    own = Reader.objects.filter(pk=request.reader.pk, withdrawn_at=None).first()
+    if own is None:
+        return access.ask_who(request)
+    if own.finished_at is not None and request.headers.get("X-Requested-With") != "fetch":
+        return redirect("done")
+    return failures.page(request, 409, _("The study is closed"), _("Answers cannot be changed any more."))
 
 
 def _number(text: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import unicodedata
+from collections.abc import Mapping
 from datetime import timedelta
 
 from django.db import transaction
@@ -15,18 +16,29 @@ from foveate.errors import FoveateError, UsageError
 from foveate.reading import blinding, cases_and_key, results
 from foveate.reading.answers import LETTERS
 from foveate.reading.site import audit, locks, masking, state, study, tokens, unblinding
-from foveate.reading.site.models import PLAIN, Invitation, Reader, Showing, Slot
+from foveate.reading.site.models import PLAIN, ConsentText, Invitation, Reader, Showing, Slot
 
 DAYS = 30  # that an invitation is good for
 ERASED = "erased.csv"  # beside the database: a backup that is older still holds these readers
 
 
-def invite(pseudonym: str, dataset: str | None, actor: str, days: int = DAYS) -> tuple[Reader, str]:
-    """A new reader and the token of the link. Raises FoveateError that says what is in the way."""
+class GoneError(FoveateError):
+    """The reader does not take part any more, or not yet."""
+
+
+class EnrolledError(FoveateError):
+    """The reader is enrolled already."""
+
+
+def invite(
+    pseudonym: str, dataset: str | None, actor: str, days: int = DAYS, token: str | None = None
+) -> tuple[Reader, str]:
+    """A new reader and the link's token, new or the one given. Raises FoveateError that says what is in the way."""
     pseudonym = checked_pseudonym(pseudonym)
     if obstacles := state.obstacles():
         raise FoveateError(" ".join(obstacles))
     with transaction.atomic():
+        locks.study_changes()  # so that two at once never take the same pseudonym
         if Reader.objects.filter(pseudonym__iexact=pseudonym).exists():
             raise FoveateError(
                 f"there is a reader {pseudonym} already: choose another pseudonym, or make a new link for this one, "
@@ -34,7 +46,7 @@ def invite(pseudonym: str, dataset: str | None, actor: str, days: int = DAYS) ->
             )
         reader = Reader.objects.create(pseudonym=pseudonym, dataset=checked_dataset(dataset))
         audit.record(actor, "reader invited", reader.public_id)
-        return reader, _link(reader, days)
+        return reader, _link(reader, days, token)
 
 
 def by_pseudonym(pseudonym: str) -> Reader:
@@ -47,23 +59,25 @@ def by_pseudonym(pseudonym: str) -> Reader:
     return found
 
 
-def new_link(reader: Reader, actor: str, days: int = DAYS) -> str:
-    """Another link for a reader who has not begun; the earlier ones end."""
-    if reader.withdrawn_at is not None:
-        raise FoveateError(f"{reader.pseudonym} has withdrawn: no link leads back.")
-    if reader.enrolled_at is not None:
-        raise FoveateError(f"{reader.pseudonym} has begun: give a new return code instead.")
+def new_link(reader: Reader, actor: str, days: int = DAYS, token: str | None = None) -> str:
+    """Another link, new or the one given, for a reader who has not begun; the earlier ones end."""
     if obstacles := state.obstacles():
         raise FoveateError(" ".join(obstacles))
     with transaction.atomic():
+        own = _locked(reader)
+        if own.withdrawn_at is not None:
+            raise FoveateError(f"{reader.pseudonym} has withdrawn: no link leads back.")
+        if own.enrolled_at is not None:
+            raise FoveateError(f"{reader.pseudonym} has begun: give a new return code instead.")
         _revoke(reader)
         audit.record(actor, "new link", reader.public_id)
-        return _link(reader, days)
+        return _link(reader, days, token)
 
 
 def revoke(reader: Reader, actor: str) -> None:
     """End the links that were not used yet, the return code and all sessions, until a new one is given."""
     with transaction.atomic():
+        _locked(reader)
         _revoke(reader)
         Reader.objects.filter(pk=reader.pk).update(return_code_hash=None)
         end_sessions(reader)
@@ -74,10 +88,21 @@ def _revoke(reader: Reader) -> None:
     reader.invitations.filter(redeemed_at=None, revoked_at=None).update(revoked_at=timezone.now())
 
 
-def _link(reader: Reader, days: int) -> str:
+def _locked(reader: Reader) -> Reader:
+    """The reader as the database has them now, held until the transaction ends. Raises GoneError once erased.
+
+    Taken before anything else that others may hold, so that no two requests wait for one another.
+    """
+    own = Reader.objects.select_for_update().filter(pk=reader.pk).first()
+    if own is None:
+        raise GoneError(f"{reader.pseudonym} was erased in the meantime.")
+    return own
+
+
+def _link(reader: Reader, days: int, token: str | None) -> str:
     if not 1 <= days <= 365:
         raise FoveateError(f"an invitation is good for 1 to 365 days, not {days}.")
-    token = tokens.new()
+    token = token or tokens.new()
     expires = timezone.now() + timedelta(days=days)
     Invitation.objects.create(reader=reader, token_hash=tokens.hashed(token), expires_at=expires)
     return token
@@ -129,19 +154,29 @@ def redeem(token: str) -> Reader | None:
         return invitation.reader
 
 
-def enrol(reader: Reader) -> str:
-    """Draw the reader's showings and store them; the return code, which cannot be read again later.
+def agree(reader: Reader, text: ConsentText) -> None:
+    """The reader agrees to this version; again it changes nothing."""
+    with transaction.atomic():
+        others = Reader.objects.filter(pk=reader.pk).exclude(consent=text)
+        if others.update(consent=text, consented_at=timezone.now()):
+            audit.record(audit.reader(reader.public_id), "agreed", f"version {text.version}")
+
+
+def enrol(reader: Reader, code: str | None = None, profile: Mapping[str, str] | None = None) -> str:
+    """Draw the reader's showings and store them; the return code, new or the one given, which is not kept.
 
     Letters and order come from the study's secret and the reader's id, and are drawn this once: from here on the
-    rows count. Raises FoveateError where key or secret are missing or the reader is enrolled already.
+    rows count. Raises FoveateError where key or secret are missing, GoneError or EnrolledError where it is too late.
     """
+    code = code or tokens.return_code()
     with transaction.atomic():
-        own = Reader.objects.select_for_update().get(pk=reader.pk)
+        own = _locked(reader)
         if own.enrolled_at is not None:
-            raise FoveateError("this reader is enrolled already.")
+            raise EnrolledError("this reader is enrolled already.")
         _draw(own)
+        for name, value in (profile or {}).items():
+            setattr(own, name, value)
         own.enrolled_at = timezone.now()
-        code = tokens.return_code()
         own.return_code_hash = tokens.hashed(code)
         own.save()
         audit.record(audit.reader(own.public_id), "enrolled")
@@ -181,12 +216,13 @@ def by_code(code: str) -> Reader | None:
     return Reader.objects.filter(return_code_hash=tokens.hashed(tidy), withdrawn_at=None).first()
 
 
-def new_code(reader: Reader, actor: str) -> str:
-    """Another return code; the one before ends, and with it all sessions."""
-    if reader.enrolled_at is None or reader.withdrawn_at is not None:
-        raise FoveateError(f"{reader.pseudonym} is not reading: there is nothing to return to.")
-    code = tokens.return_code()
+def new_code(reader: Reader, actor: str, code: str | None = None) -> str:
+    """Another return code, new or the one given; the one before ends, and with it all sessions. Raises GoneError."""
+    code = code or tokens.return_code()
     with transaction.atomic():
+        own = _locked(reader)
+        if own.enrolled_at is None or own.withdrawn_at is not None:
+            raise GoneError(f"{reader.pseudonym} is not reading: there is nothing to return to.")
         Reader.objects.filter(pk=reader.pk).update(return_code_hash=tokens.hashed(code))
         end_sessions(reader)
         audit.record(actor, "new return code", reader.public_id)
@@ -199,9 +235,12 @@ def end_sessions(reader: Reader) -> None:
 
 
 def withdraw(reader: Reader) -> None:
-    """End the reader's part; the answers so far stay."""
+    """End the reader's part; the answers so far stay. Again it changes nothing."""
     with transaction.atomic():
         locks.answers_may_change()
+        own = Reader.objects.select_for_update().filter(pk=reader.pk).first()
+        if own is None or own.withdrawn_at is not None:
+            return
         _revoke(reader)
         Reader.objects.filter(pk=reader.pk).update(withdrawn_at=timezone.now(), return_code_hash=None)
         end_sessions(reader)
@@ -211,12 +250,14 @@ def withdraw(reader: Reader) -> None:
 def erase(reader: Reader, actor: str) -> None:
     """Delete a reader with all answers; what must be erased again after a backup is restored is noted first.
 
-    Raises FoveateError where that cannot be noted: then nothing is deleted; and, after unblinding, where the results
-    cannot be written anew: then the reader stands in these files alone.
+    Again it changes nothing. Raises FoveateError where that cannot be noted: then nothing is deleted; and, after
+    unblinding, where the results cannot be written anew: then the reader stands in these files alone.
     """
     with transaction.atomic():
         locks.answers_may_change()
         number = reader.public_id
+        if not Reader.objects.select_for_update().filter(pk=reader.pk).exists():
+            return
         audit.record(actor, "reader erased", number)
         reader.delete()
         _note_erased(number)

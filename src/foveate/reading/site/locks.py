@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from django.db import connection
 
-_ANSWERS = 20210915
+_ANSWERS, _STUDY = 20210915, 20210916
 
 
 def answers_may_change() -> None:
     """Hold off `answers_stay` until the surrounding transaction ends."""
-    _take("pg_advisory_xact_lock_shared")
+    _take("pg_advisory_xact_lock_shared", _ANSWERS)
 
 
 def answers_stay() -> None:
     """Wait for all who are saving, and hold off others until the surrounding transaction ends."""
-    _take("pg_advisory_xact_lock")
+    _take("pg_advisory_xact_lock", _ANSWERS)
 
 
-def _take(function: str) -> None:
+def study_changes() -> None:
+    """Hold off others who give the next pseudonym or version, until the surrounding transaction ends."""
+    _take("pg_advisory_xact_lock", _STUDY)
+
+
+def _take(function: str, lock: int) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {function}(%s)", [_ANSWERS])
+            cursor.execute(f"SELECT {function}(%s)", [lock])

@@ -160,3 +160,13 @@ class Bucket(models.Model):
 
     class Meta:
         constraints: ClassVar = [CheckConstraint(condition=Q(level__gte=0), name="reading_no_debt")]
+
+
+class SentForm(models.Model):
+    """A form that was sent not long ago, and what came of it; whose it is, only as keyed hashes. See forms.py."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    browser = models.CharField(max_length=64, db_index=True)
+    salt = models.CharField(max_length=43)  # so that the same form gives other secrets once this row is gone
+    result = models.CharField(max_length=80, blank=True)
+    sent_at = models.DateTimeField(db_index=True)

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import re
 
+from django.contrib.sessions.backends.base import UpdateError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from foveate.reading.answers import LETTERS
-from foveate.reading.site import access, audit, enrolment, failures, saving, state, study, throttle
+from foveate.reading.site import (
+    access,
+    audit,
+    enrolment,
+    failures,
+    forms,
+    saving,
+    state,
+    study,
+    throttle,
+    tokens,
+)
 from foveate.reading.site.access import ReaderRequest
 from foveate.reading.site.models import Reader, Showing
 
@@ -31,15 +42,19 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
-    """GET looks, POST uses the link up: programs that follow links in letters use nothing up."""
+    """GET looks, POST uses the link up: programs that follow links in letters use nothing up.
+
+    The browser that used it up can do so again for some minutes: the answer may have been lost on the way.
+    """
     if request.method == "POST":
-        reader = enrolment.redeem(token)
+        result, _seed = forms.once(request, _BEGIN, lambda _seed: _redeemed(token), own=token)
+        reader = _begun(result)
         if reader is not None:
             access.sign_in(request, reader)
             return redirect("information")
         if not throttle.spend(throttle.SIGN_IN, throttle.address(request)):
             return failures.too_often(request)
-    elif enrolment.usable(token) is not None:
+    elif enrolment.usable(token) is not None or _begun(forms.came_of(request, _BEGIN, own=token)) is not None:
         return render(request, "reading/invitation.html", {"token": token})
     return failures.page(
         request,
@@ -50,6 +65,22 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
             "otherwise ask the people who run the study for a new link."
         ),
     )
+
+
+_BEGIN = "begin"
+
+
+def _redeemed(token: str) -> str | None:
+    reader = enrolment.redeem(token)
+    return f"{reader.public_id} {reader.epoch}" if reader else None
+
+
+def _begun(result: str | None) -> Reader | None:
+    """Who has redeemed the link, as long as they have no return code yet and their sessions have not been ended."""
+    if result is None:
+        return None
+    public_id, epoch = result.split()
+    return Reader.objects.filter(public_id=public_id, epoch=epoch, enrolled_at=None, withdrawn_at=None).first()
 
 
 @require_http_methods(["GET", "POST"])
@@ -64,8 +95,7 @@ def information(request: ReaderRequest) -> HttpResponse:
         elif request.POST.get("agree") != "yes":
             wrong = _("Tick the box if you want to take part; otherwise you can close this page or withdraw.")
         else:
-            Reader.objects.filter(pk=reader.pk).update(consent=text, consented_at=timezone.now())
-            audit.record(audit.reader(reader.public_id), "agreed", f"version {text.version}")
+            enrolment.agree(reader, text)
             return redirect("about" if reader.enrolled_at is None else "steps")
     agreed = reader.consent_id == text.pk
     context = {"text": text, "paragraphs": _paragraphs(text.text), "wrong": wrong, "agreed": agreed}
@@ -87,16 +117,16 @@ def _paragraphs(text: str) -> list[dict[str, str]]:
 def about(request: ReaderRequest) -> HttpResponse:
     """Speciality and years in bands; then the showings are drawn and the return code is shown, once."""
     reader = request.reader
-    if access.missing_step(reader) != "about":
+    deed = f"enrol {reader.public_id}"
+    again = request.method == "POST" and forms.came_of(request, deed) is not None
+    if access.missing_step(reader) != "about" and not again:
         return redirect(access.missing_step(reader) or "steps")
     given = {name: request.POST.get(name, "") for name in ("speciality", "years", "display")}
     wrong = ""
     if request.method == "POST":
         known = given["speciality"] in SPECIALITIES and given["years"] in Reader.Years.values
-        if known and given["display"] in DISPLAYS:
-            Reader.objects.filter(pk=reader.pk, enrolled_at=None).update(**given)
-            code = enrolment.enrol(reader)
-            return render(request, "reading/code.html", {"code": code})
+        if again or (known and given["display"] in DISPLAYS):
+            return _enrolled(request, deed, given)
         wrong = _("Choose one entry in each of the three lists.")
     context = {
         "given": given,
@@ -108,16 +138,47 @@ def about(request: ReaderRequest) -> HttpResponse:
     return render(request, "reading/about.html", context, status=400 if wrong else 200)
 
 
+def _enrolled(request: ReaderRequest, deed: str, given: dict[str, str]) -> HttpResponse:
+    def act(seed: bytes) -> str:
+        enrolment.enrol(request.reader, tokens.return_code(seed), given)
+        return "enrolled"
+
+    try:
+        _result, seed = forms.once(request, deed, act)
+    except enrolment.EnrolledError:  # by another page at the same moment, which has shown the code
+        return redirect("steps")
+    except enrolment.GoneError:
+        return access.ask_who(request)
+    return _with_code(request, seed)
+
+
+def _with_code(request: ReaderRequest, seed: bytes) -> HttpResponse:
+    """The code that was made from this seed, unless another has taken its place since."""
+    made = tokens.return_code(seed)
+    if enrolment.by_code(made) != request.reader:
+        return redirect("code")
+    return render(request, "reading/code.html", {"code": made})
+
+
 @require_http_methods(["GET", "POST"])
 @access.for_enrolled
 def code(request: ReaderRequest) -> HttpResponse:
     """Another return code in place of one that was lost."""
-    if request.method == "POST":
-        made = enrolment.new_code(request.reader, audit.reader(request.reader.public_id))
-        request.reader.refresh_from_db()
-        access.sign_in(request, request.reader)
-        return render(request, "reading/code.html", {"code": made})
-    return render(request, "reading/code.html", {"code": None})
+    reader = request.reader
+    if request.method == "GET":
+        return render(request, "reading/code.html", {"code": None})
+
+    def act(seed: bytes) -> str:
+        enrolment.new_code(reader, audit.reader(reader.public_id), tokens.return_code(seed))
+        access.stay_signed_in(request, reader)
+        return "made"
+
+    try:
+        _result, seed = forms.once(request, f"code {reader.public_id}", act)
+    except (UpdateError, enrolment.GoneError):  # signed out, or gone, at the same moment: nothing was done
+        request.session.flush()
+        return access.ask_who(request)
+    return _with_code(request, seed)
 
 
 @require_http_methods(["GET", "POST"])
@@ -139,27 +200,48 @@ def return_(request: HttpRequest) -> HttpResponse:
 @require_POST
 def leave(request: HttpRequest) -> HttpResponse:
     """End this session; the answers stay, and the return code leads back."""
-    request.session.flush()
-    return redirect("return")
+    forms.forget(request)
+    return access.sign_out(request, redirect("return"))
 
 
 @require_http_methods(["GET", "POST"])
-@access.for_reader
-def withdraw(request: ReaderRequest) -> HttpResponse:
+def withdraw(request: HttpRequest) -> HttpResponse:
     """A reader ends their part alone, and says what becomes of the answers."""
+    if request.method == "POST" and access.reader_of(request) is None:  # perhaps by this very form, a moment ago
+        wish = forms.came_of(request, _WITHDRAW)
+        if wish is not None:
+            return _withdrawn(request, wish)
+    return _withdrawing(request)
+
+
+_WITHDRAW = "withdraw"
+
+
+@access.for_reader
+def _withdrawing(request: ReaderRequest) -> HttpResponse:
     locked = state.state().unblinded_at is not None
-    if request.method == "POST":
-        wish = request.POST.get("answers")
-        if wish == "delete" and not locked:
+    if request.method == "GET":
+        return render(request, "reading/withdraw.html", {"wrong": "", "locked": locked})
+    wish = request.POST.get("answers")
+    if wish not in ("keep", "delete"):
+        context = {"wrong": _("Say what becomes of your answers."), "locked": locked}
+        return render(request, "reading/withdraw.html", context, status=400)
+    wish = "keep" if locked else wish
+    # Noted first: from the moment on in which the reader is gone, the same form again finds it.
+    forms.once(request, _WITHDRAW, lambda _seed: wish)
+    try:
+        if wish == "delete":
             enrolment.erase(request.reader, audit.reader(request.reader.public_id))
-        elif wish in ("keep", "delete"):
-            enrolment.withdraw(request.reader)
         else:
-            context = {"wrong": _("Say what becomes of your answers."), "locked": locked}
-            return render(request, "reading/withdraw.html", context, status=400)
-        request.session.flush()
-        return render(request, "reading/withdrawn.html", {"deleted": wish == "delete" and not locked})
-    return render(request, "reading/withdraw.html", {"wrong": "", "locked": locked})
+            enrolment.withdraw(request.reader)
+    except Exception:
+        forms.forget(request)
+        raise
+    return _withdrawn(request, wish)
+
+
+def _withdrawn(request: HttpRequest, wish: str) -> HttpResponse:
+    return access.sign_out(request, render(request, "reading/withdrawn.html", {"deleted": wish == "delete"}))
 
 
 @require_GET

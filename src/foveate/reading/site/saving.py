@@ -127,8 +127,8 @@ def save(
             raise throttle.TooOftenError
         if state.state().unblinded_at is not None:
             raise LockedError
-        own = Reader.objects.select_for_update().get(pk=reader.pk)
-        if own.finished_at is not None or own.withdrawn_at is not None:
+        own = Reader.objects.select_for_update().filter(pk=reader.pk).first()
+        if own is None or own.finished_at is not None or own.withdrawn_at is not None:
             raise LockedError
         stored = _store(showing, page, answers, sequence, now)
         visit, made = Visit.objects.get_or_create(
@@ -214,7 +214,9 @@ def finish(reader: Reader) -> None:
     """The reader's last word. Raises RefusedError while a case is not answered."""
     with transaction.atomic():
         locks.answers_may_change()
-        own = Reader.objects.select_for_update().get(pk=reader.pk)
+        own = Reader.objects.select_for_update().filter(pk=reader.pk).first()
+        if own is None:
+            raise LockedError
         if own.finished_at is not None:
             return
         if state.state().unblinded_at is not None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from foveate.errors import FoveateError
 from foveate.reading import package
-from foveate.reading.site import audit, study
+from foveate.reading.site import audit, locks, study
 from foveate.reading.site.models import ConsentText, StudyState
 
 LONGEST_CONSENT = 50_000  # characters
@@ -50,6 +50,7 @@ def put_in_consent(actor: str, text: str, draft: bool = False) -> ConsentText:
     if "DRAFT" in text and not draft:
         raise FoveateError("the information for readers still says DRAFT: put in the text that was approved.")
     with transaction.atomic():
+        locks.study_changes()  # so that two at once never are the same version
         last = ConsentText.objects.order_by("-version").first()
         made = ConsentText.objects.create(
             version=last.version + 1 if last else 1,
@@ -72,8 +73,8 @@ def consent() -> ConsentText:
 def confirm_sheet(actor: str) -> None:
     """A person has looked through the images and saw no names."""
     with transaction.atomic():
-        StudyState.objects.filter(sheet_confirmed_at=None).update(sheet_confirmed_at=timezone.now())
-        audit.record(actor, "contact sheet confirmed")
+        if StudyState.objects.filter(sheet_confirmed_at=None).update(sheet_confirmed_at=timezone.now()):
+            audit.record(actor, "contact sheet confirmed")
 
 
 def obstacles() -> list[str]:

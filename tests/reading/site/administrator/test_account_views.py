@@ -34,11 +34,12 @@ def test_the_first_link_works_once(client: Client) -> None:
     user = User.objects.get()
     assert user.username == NAME
     assert user.password.startswith("argon2$argon2id$")
+    assert actions()[-3:] == ["administrator's link made", "account made", "signed in"]
     for again in (Client().get(first), Client().post(first, given("another long sentence"))):
         assert again.status_code == 410
         assert "works once" in text(again)
     assert User.objects.get().password == user.password
-    assert actions()[-3:] == ["administrator's link made", "account made", "signed in"]
+    assert actions()[-1] == "password refused"
 
 
 def test_a_link_ends_after_a_day_and_when_another_is_made(client: Client) -> None:

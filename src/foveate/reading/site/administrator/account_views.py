@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from foveate.errors import FoveateError
-from foveate.reading.site import accounts, audit, browsers, failures, throttle
+from foveate.reading.site import access, accounts, audit, browsers, failures, forms, throttle
 from foveate.reading.site.administrator.access import AdministratorRequest, actor, for_administrator, said
 
 
@@ -17,9 +17,7 @@ from foveate.reading.site.administrator.access import AdministratorRequest, acto
 def first(request: HttpRequest, token: str) -> HttpResponse:
     """Name and password, for whoever has the link; it works once."""
     if not accounts.usable(token):
-        if request.method == "POST" and not throttle.spend(throttle.SIGN_IN, throttle.address(request)):
-            return failures.too_often(request)
-        return _used(request)
+        return _again(request, token)
     name, wrong = _name(request), ""
     if request.method == "POST":
         password = request.POST.get("password", "")
@@ -31,7 +29,7 @@ def first(request: HttpRequest, token: str) -> HttpResponse:
             return _come_in(user)
         except FoveateError as error:
             if not accounts.usable(token):  # used by another request in the meantime
-                return _used(request)
+                return _again(request, token)
             wrong = said(error)
     context = {"token": token, "name": name, "wrong": wrong}
     return render(request, "reading/admin/first.html", context, status=400 if wrong else 200)
@@ -43,7 +41,17 @@ def _come_in(user: User) -> HttpResponse:
     return response
 
 
-def _used(request: HttpRequest) -> HttpResponse:
+def _again(request: HttpRequest, token: str) -> HttpResponse:
+    """A link that was used: perhaps by this very form, whose answer was lost. Name and password lead in anyway."""
+    if request.method == "POST" and accounts.was_used(token):
+        try:
+            user = accounts.sign_in(request, _name(request), request.POST.get("password", ""))
+            if user is not None:
+                return _come_in(user)
+        except throttle.TooOftenError:
+            return failures.too_often(request)
+    elif request.method == "POST" and not throttle.spend(throttle.SIGN_IN, throttle.address(request)):
+        return failures.too_often(request)
     return failures.page(
         request,
         410,
@@ -82,5 +90,5 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 @for_administrator
 def sign_out(request: AdministratorRequest) -> HttpResponse:
     audit.record(actor(request), "signed out")
-    request.session.flush()
-    return redirect("admin-sign-in")
+    forms.forget(request)
+    return access.sign_out(request, redirect("admin-sign-in"))

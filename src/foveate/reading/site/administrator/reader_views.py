@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from foveate.errors import FoveateError
-from foveate.reading.site import backup, enrolment, server, state, study
+from foveate.reading.site import backup, enrolment, forms, server, state, study, tokens
 from foveate.reading.site.administrator.access import AdministratorRequest, actor, for_administrator, said
 from foveate.reading.site.administrator.readers import standings
 from foveate.reading.site.models import AuditEntry, Reader
@@ -26,14 +26,17 @@ def readers(request: AdministratorRequest) -> HttpResponse:
     if request.method == "GET":
         return _page(request)
     given = {name: request.POST.get(name, "") for name in ("pseudonym", "dataset", "days")}
+
+    def act(seed: bytes) -> str:
+        pseudonym, dataset, days = given["pseudonym"], given["dataset"] or None, _days(given["days"])
+        return enrolment.invite(pseudonym, dataset, actor(request), days, tokens.new(seed))[0].public_id
+
     try:
-        reader, token = enrolment.invite(
-            given["pseudonym"], given["dataset"] or None, actor(request), _days(given["days"])
-        )
+        _result, seed = forms.once(request, f"{actor(request)} invites", act)
     except FoveateError as error:
         given["pseudonym"] = given["pseudonym"][:_SHOWN]
         return _page(request, wrong=said(error), given=given)
-    return _with_link(request, reader, token)
+    return _with_link(request, tokens.new(seed))
 
 
 def _days(text: str) -> int:
@@ -42,10 +45,13 @@ def _days(text: str) -> int:
     return int(text)
 
 
-def _with_link(request: AdministratorRequest, reader: Reader, token: str) -> HttpResponse:
-    link = reader.invitations.latest("pk")
+def _with_link(request: AdministratorRequest, token: str) -> HttpResponse:
+    """The link that was just made, unless it has been used or ended since."""
+    link = enrolment.usable(token)
+    if link is None:
+        return redirect("admin-readers")
     address = server.reader_address(settings.DEPLOYMENT, token)
-    return _page(request, made={"reader": reader, "link": address, "until": link.expires_at})
+    return _page(request, made={"reader": link.reader, "link": address, "until": link.expires_at})
 
 
 def _page(
@@ -77,18 +83,32 @@ def _reader(public_id: str) -> Reader:
 def new_link(request: AdministratorRequest, public_id: str) -> HttpResponse:
     """Another link for a reader who has not begun."""
     reader = _reader(public_id)
+
+    def act(seed: bytes) -> str:
+        enrolment.new_link(reader, actor(request), token=tokens.new(seed))
+        return "made"
+
     try:
-        token = enrolment.new_link(reader, actor(request))
+        _result, seed = forms.once(request, f"{actor(request)} links {public_id}", act)
     except FoveateError as error:
         return _page(request, wrong=said(error))
-    return _with_link(request, reader, token)
+    return _with_link(request, tokens.new(seed))
 
 
 @require_POST
 @for_administrator
 def revoke(request: AdministratorRequest, public_id: str) -> HttpResponse:
     """End the open link and all sessions."""
-    enrolment.revoke(_reader(public_id), actor(request))
+    reader = _reader(public_id)
+
+    def act(_seed: bytes) -> str:
+        enrolment.revoke(reader, actor(request))
+        return "revoked"
+
+    try:
+        forms.once(request, f"{actor(request)} revokes {public_id}", act)
+    except FoveateError as error:
+        return _page(request, wrong=said(error))
     return redirect("admin-readers")
 
 
@@ -97,10 +117,18 @@ def revoke(request: AdministratorRequest, public_id: str) -> HttpResponse:
 def new_code(request: AdministratorRequest, public_id: str) -> HttpResponse:
     """Another return code for a reader who has lost theirs, or whom somebody else reads for."""
     reader = _reader(public_id)
+
+    def act(seed: bytes) -> str:
+        enrolment.new_code(reader, actor(request), tokens.return_code(seed))
+        return "made"
+
     try:
-        code = enrolment.new_code(reader, actor(request))
+        _result, seed = forms.once(request, f"{actor(request)} gives a code to {public_id}", act)
     except FoveateError as error:
         return _page(request, wrong=said(error))
+    code = tokens.return_code(seed)
+    if enrolment.by_code(code) != reader:  # another has taken its place since
+        return redirect("admin-readers")
     return _page(request, made={"reader": reader, "code": code})
 
 
@@ -108,6 +136,8 @@ def new_code(request: AdministratorRequest, public_id: str) -> HttpResponse:
 @for_administrator
 def erase(request: AdministratorRequest, public_id: str) -> HttpResponse:
     """GET says what goes and which backups still hold the reader; POST erases."""
+    if request.method == "POST" and public_id in enrolment.erased():  # the form was sent twice
+        return redirect("admin-readers")
     reader, wrong = _reader(public_id), ""
     unblinded = state.state().unblinded_at is not None
     if request.method == "POST" and request.POST.get("sure") == "yes":

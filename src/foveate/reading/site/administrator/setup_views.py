@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from foveate.errors import FoveateError
 from foveate.reading import writing
-from foveate.reading.site import state, study
+from foveate.reading.site import forms, state, study
 from foveate.reading.site.administrator.access import AdministratorRequest, actor, for_administrator, said
 from foveate.reading.site.models import Reader
 
@@ -51,6 +51,10 @@ def sheet_picture(request: AdministratorRequest, name: str) -> HttpResponse:
     return HttpResponse(study.picture(name), content_type="image/png")
 
 
+def _put_in(request: AdministratorRequest, text: str) -> str:
+    return f"version {state.put_in_consent(actor(request), text).version}"
+
+
 @require_http_methods(["GET", "POST"])
 @for_administrator
 def information(request: AdministratorRequest) -> HttpResponse:
@@ -58,7 +62,7 @@ def information(request: AdministratorRequest) -> HttpResponse:
     given, wrong = request.POST.get("text", ""), ""
     if request.method == "POST":
         try:
-            state.put_in_consent(actor(request), given)
+            forms.once(request, f"{actor(request)} informs", lambda _seed: _put_in(request, given))
             return redirect("admin-information")
         except FoveateError as error:
             wrong = said(error)

@@ -2,6 +2,7 @@
 // and is sent again until it has arrived.
 
 import { activeTime } from "./active.js";
+import { hold, holds, release } from "./busy.js";
 
 const PAUSE = 800; // ms without typing after which the text is saved
 const FIRST_WAIT = 2_000; // ms before the first new attempt; twice as long each time
@@ -22,8 +23,8 @@ let failures = 0; // since the last success
 let stopped = false; // refused: trying again by itself is of no use
 let timer = 0;
 let sending = null; // the request under way
-let going = false; // a button was pressed and waits for the save
 let leaving = false;
+let passing = false; // another form of the page is on its way
 let restored = false;
 
 function answers() {
@@ -161,6 +162,7 @@ function schedule(wait) {
 }
 
 function changed(event) {
+  leaving = false; // loading was stopped, perhaps
   keep();
   if (event.target.closest("fieldset.choice")) document.getElementById("wrong")?.remove(); // chosen now
   if (!unsaved().length) return;
@@ -188,12 +190,27 @@ function leave(go) {
 /** A button was pressed: what was entered is saved first, so that a lost connection shows no page of the browser's. */
 async function submitted(event) {
   event.preventDefault();
-  if (going) return;
-  going = true;
+  if (holds(form)) return;
   const button = event.submitter ?? form.querySelector("button[name=go]");
-  const saved = await save();
-  going = false;
-  if (saved) leave(button.value);
+  const go = button.value;
+  hold(form, button);
+  if (await save()) leave(go);
+  else stay();
+}
+
+function stay() {
+  leaving = false;
+  release(form);
+}
+
+/** Another form of the page, such as the one that signs out: what was entered is saved before it is sent. */
+async function other(event) {
+  if (event.target === form || passing || !unsaved().length) return;
+  event.preventDefault();
+  await save();
+  passing = true;
+  event.target.requestSubmit(event.submitter); // what is still not saved, the guard asks about
+  passing = false;
 }
 
 async function followed(event) {
@@ -216,7 +233,7 @@ function retry() {
 }
 
 function returned(event) {
-  if (event.persisted) leaving = false;
+  if (event.persisted) stay();
 }
 
 function begin() {
@@ -230,6 +247,7 @@ function begin() {
 form.addEventListener("input", changed);
 form.addEventListener("change", changed);
 form.addEventListener("submit", submitted);
+document.addEventListener("submit", other);
 document.addEventListener("click", followed);
 document.addEventListener("visibilitychange", retry); // away: save now; back, perhaps signed in again: try again
 window.addEventListener("focus", retry);
