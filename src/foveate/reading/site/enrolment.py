@@ -15,7 +15,7 @@ from foveate import runs
 from foveate.errors import FoveateError
 from foveate.reading import blinding, cases_and_key
 from foveate.reading.answers import LETTERS
-from foveate.reading.site import audit, locks, state, study, tokens, unblinding
+from foveate.reading.site import audit, clock, locks, state, study, tokens, unblinding
 from foveate.reading.site.models import PLAIN, Invitation, Reader, Showing, Slot
 
 DAYS = 30  # that an invitation is good for
@@ -99,6 +99,7 @@ def usable(token: str) -> Invitation | None:
     if state.state().unblinded_at is not None:
         return None
     open_ones = Invitation.objects.filter(redeemed_at=None, revoked_at=None, expires_at__gt=timezone.now())
+    open_ones = open_ones.filter(created_at__lte=clock.latest())  # made by a clock that ran ahead, it would live on
     return open_ones.select_related("reader").filter(token_hash=tokens.hashed(token)).first()
 
 
