@@ -18,6 +18,7 @@ from foveate.errors import FoveateError, UsageError
 if TYPE_CHECKING:
     from foveate.reading.result_tables import ResultTable
     from foveate.reading.site.deployment import Deployment
+    from foveate.reading.site.file_checks import Finding
 
 
 def place_of(out: Path) -> Path:
@@ -59,14 +60,14 @@ def serve(
         server.serve(own, started)
 
 
-def _prepare(place: Path, known: Deployment, own: Deployment) -> None:
+def _prepare(place: Path, known: Deployment, own: Deployment, restoring: bool = False) -> None:
     """The application, ready, with a deployment that is remembered only where its database can be used."""
     from foveate.reading.site import deployment, server
 
     _refuse_other_database(place, known, own)
     deployment.save(place, own)
     try:
-        server.prepare(place)
+        server.prepare(place, restoring)
     except BaseException:
         deployment.save(place, known)
         raise
@@ -106,7 +107,8 @@ def _site(out: Path) -> Iterator[Path]:
     with console.errors_for_people():
         place = place_of(out)
         known = deployment.load(place)
-        if known.database is None and not (place / deployment.DATABASE).exists():
+        begun = place / deployment.SECRETS / deployment.BEGUN
+        if known.database is None and not (place / deployment.DATABASE).exists() and not begun.exists():
             raise UsageError(f"the study was never served: `foveate reading serve {out}` first.")
         server.prepare(place)
         with server.database_errors():
@@ -211,11 +213,12 @@ def restore(out: Path, file: Path, database: str | None) -> None:
         place = place_of(out)
         known = deployment.load(place)
         own = deployment.checked(replace(known, database=database) if database else known)
-        _prepare(place, known, own)
-        from foveate.reading.site import backup
+        _prepare(place, known, own, restoring=True)
+        from foveate.reading.site import backup, begun, state
 
         with server.database_errors():
             about, again = backup.restore(file)
+            begun.note(place, state.state())
         console.out.print(f"restored: {len(about.readers)} readers, as of {about.made_at}", markup=False)
         if again:
             console.out.print(f"erased again, as they were after the backup: {', '.join(again)}", markup=False)
@@ -253,12 +256,36 @@ def admin(out: Path, reset: bool) -> None:
 
 
 def doctor(out: Path) -> None:
-    """`foveate reading doctor`: exit status 1 where something is bad."""
-    with _site(out):
-        from foveate.reading.site import doctor
-
-        found = doctor.findings()
+    """`foveate reading doctor`: exit status 1 where something is bad, also where the application cannot be started."""
+    with console.errors_for_people():
+        place = _damaged_place_of(out)
+        found = _findings(place)
         for finding in found:
             console.out.print(f"{finding.level:<5} {finding.what}", markup=False)
         if any(finding.level == "bad" for finding in found):
             raise SystemExit(1)
+
+
+def _damaged_place_of(out: Path) -> Path:
+    """OUT/reading, whatever is missing in it. Raises UsageError where nothing was ever served there."""
+    from foveate.reading.site import deployment
+
+    traces = (deployment.DATABASE, f"{deployment.SECRETS}/{deployment.DEPLOYMENT}")
+    for place in (out / "reading", out):
+        if any((place / name).exists() for name in (*traces, f"{deployment.SECRETS}/{deployment.BEGUN}")):
+            return place
+    place_of(out)
+    raise UsageError(f"the study was never served: `foveate reading serve {out}` first.")
+
+
+def _findings(place: Path) -> list[Finding]:
+    from foveate.reading.site import deployment, file_checks
+
+    try:
+        deployment.start(place)
+    except FoveateError as error:
+        cannot = file_checks.Finding("bad", f"the database is not checked, as its application cannot start: {error}")
+        return [*file_checks.findings(place), cannot]
+    from foveate.reading.site import doctor
+
+    return doctor.findings()
