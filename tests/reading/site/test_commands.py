@@ -377,7 +377,8 @@ def test_studies_that_are_not_as_they_were(created: Path, stopped: Stopped, tmp_
         ("serve", changed), ("doctor", junk), ("serve", away, "--database", url), ("doctor", alone)
     )
     assert of_changed.stderr == f"error: {image} has changed since the reader study was made.\n"
-    assert of_junk.stderr == f"error: cannot use the database {database}: file is not a database.\n"
+    assert of_junk.stderr == ""
+    assert "bad   the database cannot be used: file is not a database; restore a backup\n" in of_junk.stdout
     assert of_away.stderr.startswith("error: cannot use the database reading on 127.0.0.1: ")
     assert of_away.stderr.count("\n") == 1
     assert "sesame" not in of_away.stdout + of_away.stderr

@@ -18,8 +18,10 @@ from foveate.errors import FoveateError, UsageError
 
 SECRETS = "secrets"  # a folder
 DEPLOYMENT, SECRET_KEY, FIRST_LINK = "deployment.json", "secret-key", "first-link"  # files in it
-DATABASE = "database.sqlite3"
+BEGUN = "begun.json"  # there as well: that the study was begun, and with which database
+DATABASE, BACKUPS = "database.sqlite3", "backups"
 PLACE = "FOVEATE_READING"  # environment variable: the settings read the folder from it
+_SHORTEST = 50  # characters of the server's key, as Django wants it
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PROXY_EXAMPLE = """\
 a reader study is served to others only over TLS, by a web server in front of it. For nginx:
@@ -106,9 +108,13 @@ def load(place: Path) -> Deployment:
         return Deployment()
     data = runs.read_json(path)
     try:
-        return Deployment(**data)
+        found = Deployment(**data)
     except TypeError as error:
         raise FoveateError(f"{path} is not what `foveate reading serve` writes: {error}. Remove it.") from error
+    texts = (found.host, *(own for own in (found.url, found.trusted_proxy, found.database) if own is not None))
+    if type(found.port) is not int or not all(isinstance(own, str) for own in texts):
+        raise FoveateError(f"{path} is not what `foveate reading serve` writes: a value is of another kind. Remove it.")
+    return found
 
 
 def save(place: Path, deployment: Deployment) -> None:
@@ -116,12 +122,18 @@ def save(place: Path, deployment: Deployment) -> None:
 
 
 def secret_key(place: Path) -> str:
-    """The key that signs what the server hands out; made when it is asked for the first time."""
+    """The key that signs what the server hands out; made when it is asked for the first time.
+
+    Raises FoveateError where the file is damaged or cannot be read.
+    """
     path = place / SECRETS / SECRET_KEY
     with runs.disk_errors(path):
         if not path.exists():
             write_secret(path, secrets.token_urlsafe(64) + "\n")
-        return path.read_text(encoding="utf-8").strip()
+        found = path.read_text(encoding="utf-8", errors="replace").strip()
+    if len(found) < _SHORTEST:
+        raise FoveateError(f"{path} holds no key of the server: remove it, a new one is made, and all are signed out.")
+    return found
 
 
 def write_secret(path: Path, content: str | bytes) -> None:
@@ -178,14 +190,19 @@ def umask() -> Iterator[None]:
 
 
 def set_up(place: Path) -> None:
-    """Make Django ready for the study in this folder. One study a process."""
+    """Make Django ready for the study in this folder. One study a process. Raises FoveateError."""
+    if not (place / "study.yaml").is_file():
+        raise UsageError(f"{place} is no reader study: `foveate reading create OUT` makes one.")
+    start(place)
+
+
+def start(place: Path) -> None:
+    """The same for a folder whose files may be damaged or missing. Raises FoveateError for damaged secrets."""
     try:
         import django
         from django.apps import apps
     except ImportError as error:
         raise FoveateError("the reader study needs more packages: pip install 'foveate[reading]'") from error
-    if not (place / "study.yaml").is_file():
-        raise UsageError(f"{place} is no reader study: `foveate reading create OUT` makes one.")
     if apps.ready:
         return
     os.umask(0o077)  # the database's files, which SQLite makes as it pleases

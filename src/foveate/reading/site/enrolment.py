@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import unicodedata
 from datetime import timedelta
 
@@ -15,6 +14,7 @@ from foveate import runs
 from foveate.errors import FoveateError
 from foveate.reading import blinding, cases_and_key
 from foveate.reading.answers import LETTERS
+from foveate.reading.csvs import read_columns
 from foveate.reading.site import audit, clock, locks, state, study, tokens, unblinding
 from foveate.reading.site.models import PLAIN, Invitation, Reader, Showing, Slot
 
@@ -217,9 +217,8 @@ def _note_erased(public_id: str) -> None:
 
 
 def erased() -> dict[str, str]:
-    """Public ids of all readers that were erased, with the time."""
+    """Public ids of all readers that were erased, with the time. Raises FoveateError for a damaged list."""
     path = study.place() / ERASED
     if not path.exists():
         return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        return {row["reader"]: row["erased_at"] for row in csv.DictReader(file)}
+    return {row["reader"]: row["erased_at"] for _where, row in read_columns(path, ["reader", "erased_at"])}
