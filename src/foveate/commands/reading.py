@@ -151,17 +151,15 @@ def results(out: Path, unblind: bool) -> None:
 
 def _administrator() -> str:
     """Ask who it is; the actor for the log. Raises FoveateError for a wrong password."""
-    from django.contrib.auth import authenticate
-
-    from foveate.reading.site import audit, throttle
+    from foveate.reading.site import accounts, audit, throttle
 
     if not sys.stdin.isatty():
         raise UsageError("unblinding asks for a password: start it on a terminal, or use the administrator's page.")
     name = input("administrator: ")
     if not throttle.spend(throttle.ACCOUNT, name.lower()):
         raise FoveateError("too many wrong passwords: wait a minute.")
-    user = authenticate(username=name, password=getpass.getpass("password: "))
-    if user is None or user.pk is None:
+    user = accounts.authenticated(name, getpass.getpass("password: "))
+    if user is None:
         audit.record(audit.COMMAND, "password refused")
         raise FoveateError("name and password do not fit.")
     throttle.give_back(throttle.ACCOUNT, name.lower())
@@ -242,17 +240,37 @@ def erase(out: Path, name: str, yes: bool) -> None:
             console.out.print(f"still in the backup {path}: restoring it erases them again", markup=False)
 
 
-def admin(out: Path, reset: bool) -> None:
-    """`foveate reading admin --reset`."""
+def admin(out: Path, reset: bool, disable: str | None = None, enable: str | None = None) -> None:
+    """`foveate reading admin`: one of the three, or the list."""
     with _site(out) as place:
         from foveate.reading.site import accounts, audit, deployment, server
 
-        if not reset:
-            raise UsageError("say --reset to make a link by which an administrator sets a new password.")
-        token = accounts.new_link(audit.COMMAND)
-        accounts.end_all_sessions()
-        address = server.administrator_address(deployment.load(place), token)
-        _print_secret(place, "the administrator's link, good once and for a day", address)
+        if reset + (disable is not None) + (enable is not None) > 1:
+            raise UsageError("say one of --reset, --disable and --enable at a time.")
+        if reset:
+            token = accounts.new_link(audit.COMMAND)
+            accounts.end_all_sessions()
+            address = server.administrator_address(deployment.load(place), token)
+            _print_secret(place, "the administrator's link, good once and for a day", address)
+            return
+        if disable is not None:
+            accounts.disable(disable, audit.COMMAND)
+        if enable is not None:
+            accounts.enable(enable, audit.COMMAND)
+        _list_administrators(out)
+
+
+def _list_administrators(out: Path) -> None:
+    from django.contrib.auth.models import User
+
+    from foveate.reading.site import accounts
+
+    for user in User.objects.order_by("username"):
+        last = f"{user.last_login:%Y-%m-%d %H:%M} UTC" if user.last_login else "never"
+        state = "in use  " if user.is_active else "disabled"
+        console.out.print(f"{state}  {user.username}, signed in last: {last}", markup=False)
+    if not accounts.exist():
+        console.out.print(f"nobody can sign in: `foveate reading admin {out} --reset` makes a link", markup=False)
 
 
 def doctor(out: Path) -> None:

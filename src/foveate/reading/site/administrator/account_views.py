@@ -1,15 +1,23 @@
-"""How an administrator comes in: by a link that works once, then by name and password."""
+"""How administrators come in, change their password, and let others in or shut them out."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from foveate.errors import FoveateError
-from foveate.reading.site import accounts, audit, failures, throttle
-from foveate.reading.site.administrator.access import AdministratorRequest, actor, for_administrator, said
+from foveate.reading.site import accounts, audit, failures, server, throttle
+from foveate.reading.site.administrator.access import (
+    AdministratorRequest,
+    actor,
+    confirm_password,
+    for_administrator,
+    said,
+)
 
 
 @require_http_methods(["GET", "POST"])
@@ -33,7 +41,7 @@ def first(request: HttpRequest, token: str) -> HttpResponse:
             if not accounts.usable(token):  # used by another request in the meantime
                 return _used(request)
             wrong = said(error)
-    context = {"token": token, "name": name, "wrong": wrong}
+    context = {"token": token, "name": name, "wrong": wrong, "replaces": accounts.replaces_passwords(token)}
     return render(request, "reading/admin/first.html", context, status=400 if wrong else 200)
 
 
@@ -77,3 +85,56 @@ def sign_out(request: AdministratorRequest) -> HttpResponse:
     audit.record(actor(request), "signed out")
     request.session.flush()
     return redirect("admin-sign-in")
+
+
+@require_http_methods(["GET", "POST"])
+@for_administrator
+def password(request: AdministratorRequest) -> HttpResponse:
+    """Another password of one's own."""
+    wrong = ""
+    if request.method == "POST":
+        new = request.POST.get("new", "")
+        try:
+            if new != request.POST.get("again", ""):
+                raise FoveateError(_("The two new passwords differ."))
+            accounts.change_password(request, request.user, request.POST.get("password", ""), new)
+            return redirect("admin-accounts")
+        except FoveateError as error:
+            wrong = said(error)
+    return render(request, "reading/admin/own-password.html", {"wrong": wrong}, status=400 if wrong else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@for_administrator
+def administrators(request: AdministratorRequest) -> HttpResponse:
+    """Who runs the study. POST, with the password, makes a link for one more, shown once."""
+    wrong, link = "", ""
+    if request.method == "POST":
+        try:
+            confirm_password(request)
+            token = accounts.new_link(actor(request), new_accounts_only=True)
+            link = server.administrator_address(settings.DEPLOYMENT, token)
+        except FoveateError as error:
+            wrong = said(error)
+    context = {"accounts": User.objects.order_by("username"), "wrong": wrong, "link": link}
+    return render(request, "reading/admin/administrators.html", context, status=400 if wrong else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@for_administrator
+def account(request: AdministratorRequest, number: int) -> HttpResponse:
+    """Disable another administrator, or let one in again: GET asks, POST, with the password, does it."""
+    own, wrong = User.objects.filter(pk=number).first(), ""
+    if own is None:
+        raise Http404
+    if request.method == "POST":
+        try:
+            confirm_password(request)
+            if request.POST.get("access") == "enable":
+                accounts.enable(own.username, actor(request))
+            else:
+                accounts.disable(own.username, actor(request), by=request.user)
+            return redirect("admin-accounts")
+        except FoveateError as error:
+            wrong = said(error)
+    return render(request, "reading/admin/account.html", {"own": own, "wrong": wrong}, status=400 if wrong else 200)

@@ -10,7 +10,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 from foveate.errors import FoveateError
 from foveate.reading import writing
 from foveate.reading.site import state, study
-from foveate.reading.site.administrator.access import AdministratorRequest, actor, for_administrator, said
+from foveate.reading.site.administrator.access import (
+    AdministratorRequest,
+    actor,
+    confirm_password,
+    for_administrator,
+    said,
+)
 from foveate.reading.site.models import Reader
 
 
@@ -54,10 +60,11 @@ def sheet_picture(request: AdministratorRequest, name: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @for_administrator
 def information(request: AdministratorRequest) -> HttpResponse:
-    """The information for readers that is in force, and the next version of it."""
+    """The information for readers that is in force; the next version of it, with the password: all must agree again."""
     given, wrong = request.POST.get("text", ""), ""
     if request.method == "POST":
         try:
+            confirm_password(request)
             state.put_in_consent(actor(request), given)
             return redirect("admin-information")
         except FoveateError as error:
