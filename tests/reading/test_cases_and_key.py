@@ -66,14 +66,17 @@ def _set(column: str, value: str) -> Callable[[list[dict[str, str]]], object]:
     [
         (_set("name", "../../etc/passwd"), "line 4: name must be 32 digits"),
         (_set("layer", "0" * 31 + "A"), "line 4: layer must be 32 digits"),
-        (_set("practice", "True"), "line 4: practice must be yes or no, not 'True'"),
-        (_set("repeat", "0"), "line 4: repeat must be a whole number of 1 or more, not '0'"),
+        (_set("practice", "True"), "line 4: practice must be yes or no; restore the file"),
+        (_set("repeat", "0"), "line 4: repeat must be a whole number of 1 or more; restore the file"),
+        (_set("repeat", "resnet18"), "line 4: repeat must be"),  # a cell too many or too few moves the others
+        (_set("auc", "resnet18+se"), "line 4: auc must be"),
+        (_set("practice", "resnet18"), "line 4: practice must be"),
         (_set("repeat", "1.0"), "line 4: repeat must be"),
         (_set("stratum", "few"), "line 4: stratum is none of all, some, none"),
         (_set("case", ""), "line 4: case is empty"),
         (_set("model", ""), "line 4: model is empty"),
         (_set("dataset", ""), "line 4: dataset is empty"),
-        (_set("auc", "high"), "line 4: auc must be a number or nothing, not 'high'"),
+        (_set("auc", "high"), "line 4: auc must be a number or nothing; restore the file"),
         (_set("energy", "nan"), "line 4: energy must be a number or nothing"),
         (_set("pixel_auprc", "inf"), "line 4: pixel_auprc must be"),
         (lambda rows: rows[2].update(layer=rows[0]["layer"]), "line 4: this layer stands further up already"),
@@ -134,7 +137,7 @@ def test_damaged_cases_are_named_with_their_line(copied: Path) -> None:
     dataset, name, practice, width, height = lines[3].replace('"', "").split(",")
     for damaged, says in (
         (f"{dataset},{name}x,{practice},{width},{height}", "name must be 32 digits"),
-        (f"{dataset},{name},maybe,{width},{height}", "practice must be yes or no, not 'maybe'"),
+        (f"{dataset},{name},maybe,{width},{height}", "practice must be yes or no; restore the file"),
         (f"{dataset},{name},{practice},0,{height}", "width must be a whole number"),
         (f"{dataset},{name},{practice},{width},-3", "height must be a whole number"),
         (f"{dataset},{name},{practice},{width}", "not as many cells as the head"),

@@ -169,12 +169,16 @@ def erase(
 @app.command()
 def admin(
     out: Out,
-    reset: Annotated[bool, typer.Option("--reset", help="Make a link, and sign everybody out.")] = False,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Make a link for a new password or account, and sign everybody out.")
+    ] = False,
+    disable: Annotated[str | None, typer.Option(metavar="NAME", help="Shut this administrator out, at once.")] = None,
+    enable: Annotated[str | None, typer.Option(metavar="NAME", help="Let this administrator in again.")] = None,
 ) -> None:
-    """Make a link by which an administrator sets a new password."""
+    """List the administrators; let one in, shut one out, or make a link by which one sets a new password."""
     from foveate.commands import reading as commands
 
-    commands.admin(out, reset)
+    commands.admin(out, reset, disable, enable)
 
 
 @app.command()

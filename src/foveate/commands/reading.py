@@ -18,6 +18,7 @@ from foveate.errors import FoveateError, UsageError
 if TYPE_CHECKING:
     from foveate.reading.result_tables import ResultTable
     from foveate.reading.site.deployment import Deployment
+    from foveate.reading.site.file_checks import Finding
 
 
 def place_of(out: Path) -> Path:
@@ -60,14 +61,14 @@ def serve(
             server.serve(own, started)
 
 
-def _prepare(place: Path, known: Deployment, own: Deployment) -> None:
+def _prepare(place: Path, known: Deployment, own: Deployment, restoring: bool = False) -> None:
     """The application, ready, with a deployment that is remembered only where its database can be used."""
     from foveate.reading.site import deployment, server
 
     _refuse_other_database(place, known, own)
     deployment.save(place, own)
     try:
-        server.prepare(place)
+        server.prepare(place, restoring)
     except BaseException:
         deployment.save(place, known)
         raise
@@ -107,7 +108,8 @@ def _site(out: Path) -> Iterator[Path]:
     with console.errors_for_people():
         place = place_of(out)
         known = deployment.load(place)
-        if known.database is None and not (place / deployment.DATABASE).exists():
+        begun = place / deployment.SECRETS / deployment.BEGUN
+        if known.database is None and not (place / deployment.DATABASE).exists() and not begun.exists():
             raise UsageError(f"the study was never served: `foveate reading serve {out}` first.")
         server.prepare(place)
         with server.database_errors():
@@ -231,11 +233,12 @@ def restore(out: Path, file: Path, database: str | None) -> None:
         known = deployment.load(place)
         own = deployment.checked(replace(known, database=database) if database else known)
         with deployment.kept_from_others(place):
-            _prepare(place, known, own)
-            from foveate.reading.site import backup
+            _prepare(place, known, own, restoring=True)
+            from foveate.reading.site import backup, begun, state
 
             with server.database_errors():
                 about, again = backup.restore(file)
+                begun.note(place, state.state())
         console.out.print(f"restored: {len(about.readers)} readers, as of {about.made_at}", markup=False)
         if again:
             console.out.print(f"erased again, as they were after the backup: {', '.join(again)}", markup=False)
@@ -256,26 +259,70 @@ def erase(out: Path, name: str, yes: bool) -> None:
             console.out.print(f"still in the backup {path}: restoring it erases them again", markup=False)
 
 
-def admin(out: Path, reset: bool) -> None:
-    """`foveate reading admin --reset`."""
+def admin(out: Path, reset: bool, disable: str | None = None, enable: str | None = None) -> None:
+    """`foveate reading admin`: one of the three, or the list."""
     with _site(out) as place:
         from foveate.reading.site import accounts, audit, deployment, server
 
-        if not reset:
-            raise UsageError("say --reset to make a link by which an administrator sets a new password.")
-        token = accounts.new_link(audit.COMMAND)
-        accounts.end_all_sessions()
-        address = server.administrator_address(deployment.load(place), token)
-        _print_secret(place, "the administrator's link, good once and for a day", address)
+        if reset + (disable is not None) + (enable is not None) > 1:
+            raise UsageError("say one of --reset, --disable and --enable at a time.")
+        if reset:
+            token = accounts.new_link(audit.COMMAND)
+            accounts.end_all_sessions()
+            address = server.administrator_address(deployment.load(place), token)
+            _print_secret(place, "the administrator's link, good once and for a day", address)
+            return
+        if disable is not None:
+            accounts.disable(disable, audit.COMMAND)
+        if enable is not None:
+            accounts.enable(enable, audit.COMMAND)
+        _list_administrators(out)
+
+
+def _list_administrators(out: Path) -> None:
+    from django.contrib.auth.models import User
+
+    from foveate.reading.site import accounts
+
+    for user in User.objects.order_by("username"):
+        last = f"{user.last_login:%Y-%m-%d %H:%M} UTC" if user.last_login else "never"
+        state = "in use  " if user.is_active else "disabled"
+        console.out.print(f"{state}  {user.username}, signed in last: {last}", markup=False)
+    if not accounts.exist():
+        console.out.print(f"nobody can sign in: `foveate reading admin {out} --reset` makes a link", markup=False)
 
 
 def doctor(out: Path) -> None:
-    """`foveate reading doctor`: exit status 1 where something is bad."""
-    with _site(out):
-        from foveate.reading.site import doctor
-
-        found = doctor.findings()
+    """`foveate reading doctor`: exit status 1 where something is bad, also where the application cannot be started."""
+    with console.errors_for_people():
+        place = _damaged_place_of(out)
+        found = _findings(place)
         for finding in found:
             console.out.print(f"{finding.level:<5} {finding.what}", markup=False)
         if any(finding.level == "bad" for finding in found):
             raise SystemExit(1)
+
+
+def _damaged_place_of(out: Path) -> Path:
+    """OUT/reading, whatever is missing in it. Raises UsageError where nothing was ever served there."""
+    from foveate.reading.site import deployment
+
+    traces = (deployment.DATABASE, f"{deployment.SECRETS}/{deployment.DEPLOYMENT}")
+    for place in (out / "reading", out):
+        if any((place / name).exists() for name in (*traces, f"{deployment.SECRETS}/{deployment.BEGUN}")):
+            return place
+    place_of(out)
+    raise UsageError(f"the study was never served: `foveate reading serve {out}` first.")
+
+
+def _findings(place: Path) -> list[Finding]:
+    from foveate.reading.site import deployment, file_checks
+
+    try:
+        deployment.start(place)
+    except FoveateError as error:
+        cannot = file_checks.Finding("bad", f"the database is not checked, as its application cannot start: {error}")
+        return [*file_checks.findings(place), cannot]
+    from foveate.reading.site import doctor
+
+    return doctor.findings()

@@ -211,13 +211,13 @@ def _name(at: str, cells: Cells, column: str) -> str:
 
 def _practice(at: str, cells: Cells) -> bool:
     if cells["practice"] not in ("yes", "no"):
-        raise FoveateError(f"{at}: practice must be yes or no, not {cells['practice']!r}.")
+        raise FoveateError(f"{at}: practice must be yes or no; {_RESTORE}.")
     return cells["practice"] == "yes"
 
 
 def _count(at: str, cells: Cells, column: str) -> int:
     if not re.fullmatch("[1-9][0-9]{0,8}", cells[column]):
-        raise FoveateError(f"{at}: {column} must be a whole number of 1 or more, not {cells[column]!r}.")
+        raise FoveateError(f"{at}: {column} must be a whole number of 1 or more; {_RESTORE}.")
     return int(cells[column])
 
 
@@ -229,5 +229,5 @@ def _score(at: str, cells: Cells, column: str) -> float | None:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise FoveateError(f"{at}: {column} must be a number or nothing, not {cells[column]!r}.")
+        raise FoveateError(f"{at}: {column} must be a number or nothing; {_RESTORE}.")
     return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -175,17 +175,38 @@ def verify(place: Path) -> None:
 
     Raises FoveateError that names the first file that is changed, missing, or was not there.
     """
+    for what in differences(place):
+        raise FoveateError(what)
+
+
+def differences(place: Path) -> Iterator[str]:
+    """What is not as `create` wrote it among the images of OUT/reading, a sentence each.
+
+    Raises FoveateError where SHA256SUMS is missing or damaged.
+    """
     expected = read_sums(place)
     for name, own in expected.items():
-        file = place / name
-        if file.is_symlink() or not file.is_file():
-            raise FoveateError(f"{file} is missing.")
-        with file.open("rb") as content:
-            if hashlib.file_digest(content, "sha256").hexdigest() != own:
-                raise FoveateError(f"{file} has changed since the reader study was made.")
-    for file in sorted((place / IMAGES).iterdir()):
+        if what := _difference(place / name, own):
+            yield what
+    try:
+        found = sorted((place / IMAGES).iterdir())
+    except OSError as error:
+        raise FoveateError(f"cannot read {place / IMAGES}: {error.strerror}.") from error
+    for file in found:
         if f"{IMAGES}/{file.name}" not in expected:
-            raise FoveateError(f"{file} was not there when the reader study was made.")
+            yield f"{file} was not there when the reader study was made."
+
+
+def _difference(file: Path, expected: str) -> str:
+    try:
+        if file.is_symlink() or not file.is_file():
+            return f"{file} is missing."
+        with file.open("rb") as content:
+            if hashlib.file_digest(content, "sha256").hexdigest() != expected:
+                return f"{file} has changed since the reader study was made."
+    except OSError as error:
+        return f"cannot read {file}: {error.strerror}."
+    return ""
 
 
 def read_sums(place: Path) -> dict[str, str]:

@@ -339,6 +339,8 @@ def test_the_administrators_pages(server: Server, page: Page) -> None:
         "checks",
         "plan",
         "unblind",
+        "administrators",
+        "password",
     ):
         page.goto(f"{server.address}/admin/{name}")
         problems += browsing.violations(page)

@@ -276,6 +276,15 @@ say("ask", commands_reading.erase, "reader-1", False)
 say("unknown", commands_reading.erase, "reader-2", True)
 told["readers"] = Reader.objects.count()
 say("admin", commands_reading.admin, False)
+for name in ("Ada", "Eve"):
+    accounts.set_password(accounts.new_link(audit.COMMAND), name, "a long and quiet sentence")
+say("one", commands_reading.admin, False)
+say("shut", commands_reading.admin, False, "Eve", None)
+say("let in", commands_reading.admin, False, None, "Eve")
+say("nobody", commands_reading.admin, False, "Bob", None)
+say("two", commands_reading.admin, True, None, "Eve")
+from django.contrib.auth.models import User
+User.objects.all().delete()
 Session.objects.create(session_key="x", session_data="", expire_date="2099-01-01T00:00:00Z")
 say("reset", commands_reading.admin, True)
 told["sessions"] = Session.objects.count()
@@ -331,7 +340,12 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[
         ("unblind", 2, "error: unblinding asks for a password: start it on a terminal"),
         ("ask", 2, "error: nothing was deleted. Say --yes to delete without being asked."),
         ("unknown", 2, "error: there is no reader reader-2: there are reader-1."),
-        ("admin", 2, "error: say --reset to make a link by which an administrator sets a new password."),
+        ("admin", 0, "nobody can sign in: `foveate reading admin "),
+        ("one", 0, "in use    Ada, signed in last: never\nin use    Eve, signed in last: never\n"),
+        ("shut", 0, "in use    Ada, signed in last: never\ndisabled  Eve, signed in last: never\n"),
+        ("let in", 0, "in use    Eve"),
+        ("nobody", 1, "error: there is no administrator Bob: there is Ada, Eve."),
+        ("two", 2, "error: say one of --reset, --disable and --enable at a time."),
         ("reset", 0, "the administrator's link, good once and for a day: in "),
         ("doctor", 1, "bad   there is no administrator: `foveate reading admin OUT --reset` makes a link"),
         ("doctor", 1, "good  images, key and seed are as they were made"),
@@ -419,7 +433,8 @@ def test_studies_that_are_not_as_they_were(created: Path, stopped: Stopped, tmp_
         ("serve", changed), ("doctor", junk), ("serve", away, "--database", url), ("doctor", alone)
     )
     assert of_changed.stderr == f"error: {image} has changed since the reader study was made.\n"
-    assert of_junk.stderr == f"error: cannot use the database {database}: file is not a database.\n"
+    assert of_junk.stderr == ""
+    assert "bad   the database cannot be used: file is not a database; restore a backup\n" in of_junk.stdout
     assert of_away.stderr.startswith("error: cannot use the database reading on 127.0.0.1: ")
     assert of_away.stderr.count("\n") == 1
     assert "sesame" not in of_away.stdout + of_away.stderr

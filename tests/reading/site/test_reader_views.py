@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from foveate.reading import cases_and_key
-from foveate.reading.site import access, audit, enrolment, masking, middleware, saving, state, study
+from foveate.reading.site import access, audit, enrolment, masking, middleware, saving, state, storing, study
 from foveate.reading.site.models import AuditEntry, Reader, Reply, Slot
 
 
@@ -53,9 +53,10 @@ def field(page: str, name: str) -> str:
 
 def send(client: Client, place: int, by_script: bool = False, **given: str) -> Any:
     """Open a step and send its form with these answers."""
-    page = field(text(client.get(f"/step/{place}")), "page")
+    page = text(client.get(f"/step/{place}"))
+    data = {"page": field(page, "page"), "base": field(page, "base"), "sequence": "1"}
     headers = {"X-Requested-With": "fetch"} if by_script else {}
-    return client.post(f"/step/{place}", {"page": page, "sequence": "1", **given}, headers=headers)
+    return client.post(f"/step/{place}", data | given, headers=headers)
 
 
 def test_a_whole_reading_by_forms(ready: Path, client: Client) -> None:
@@ -297,7 +298,7 @@ def test_a_database_that_cannot_write_is_a_page(own: Client, monkeypatch: pytest
     def full(*_: object) -> HttpResponse:
         raise OperationalError("database or disk is full")
 
-    monkeypatch.setattr(saving, "_store", full)
+    monkeypatch.setattr(storing, "store", full)
     response = send(own, 1, choice="A")
     assert response.status_code == 503
     assert "could not be stored" in text(response)

@@ -9,7 +9,7 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from foveate.reading.site import audit, saving, study, throttle
+from foveate.reading.site import audit, saving, storing, study, throttle
 from foveate.reading.site.models import AuditEntry, Reader, Reply, Showing, StudyState, Visit
 from foveate.reading.site.saving import Page
 
@@ -28,8 +28,8 @@ def stored(showing: Showing) -> dict[str, str]:
 
 def test_saving_again_replaces(reader: Reader) -> None:
     showing, page = first_showing(reader), opened(first_showing(reader))
-    assert saving.save(reader, showing, page, {"choice": "A", "description": "lesion"}, 1, 500)
-    assert saving.save(reader, showing, page, {"choice": "B", "description": "lesion"}, 2, 900)
+    assert saving.save(reader, showing, page, {"choice": "A", "description": "lesion"}, 1, 500).stored
+    assert saving.save(reader, showing, page, {"choice": "B", "description": "lesion"}, 2, 900).stored
     assert stored(showing) == {"choice": "B", "description": "lesion"}
     assert Reply.objects.count() == 2
     assert Reply.objects.get(question="choice").revisions == 2
@@ -39,12 +39,13 @@ def test_saving_again_replaces(reader: Reader) -> None:
 def test_a_save_that_arrives_twice_or_late_changes_nothing(reader: Reader) -> None:
     showing, page = first_showing(reader), opened(first_showing(reader))
     saving.save(reader, showing, page, {"choice": "A"}, 5, 100)
-    assert not saving.save(reader, showing, page, {"choice": "A"}, 5, 100)
-    assert not saving.save(reader, showing, page, {"choice": "C"}, 4, 90)
+    assert not saving.save(reader, showing, page, {"choice": "A"}, 5, 100).stored
+    assert not saving.save(reader, showing, page, {"choice": "C"}, 4, 90).stored
     assert stored(showing) == {"choice": "A"}
     assert Reply.objects.get().revisions == 1
     assert Visit.objects.get().active_ms <= 1100
-    assert saving.save(reader, showing, opened(showing), {"choice": "C"}, 1, 0)  # another page: the latest counts
+    later = opened(showing), storing.revisions(showing)  # another page: the latest counts
+    assert saving.save(reader, showing, later[0], {"choice": "C"}, 1, 0, later[1]).stored
     assert stored(showing) == {"choice": "C"}
     assert Visit.objects.count() == 2
 

@@ -33,7 +33,7 @@ from foveate.reading.site.models import (
     Visit,
 )
 
-FOLDER = "backups"
+FOLDER = deployment.BACKUPS
 _DATA, _ABOUT = "answers.json", "about.json"
 _LARGEST = 2**30  # bytes
 # In an order in which each row's references are there already.
@@ -99,6 +99,7 @@ def _read(path: Path) -> tuple[About, str]:
                 raise FoveateError(f"{path} is no backup of a reader study: it is too large.")
             data = json.loads(archive.read(_ABOUT))
             about = About(data["fingerprint"], data["made_at"], tuple(data["readers"]))
+            datetime.fromisoformat(about.made_at)  # or ValueError
             return about, archive.read(_DATA).decode()
     except OSError as error:
         raise FoveateError(f"cannot read {path}: {error.strerror or error}.") from error

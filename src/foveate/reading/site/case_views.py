@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -11,9 +12,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from foveate.reading.answers import CANNOT_JUDGE, NONE
-from foveate.reading.site import access, failures, masking, saving, study, throttle
+from foveate.reading.site import access, failures, masking, saving, storing, study, throttle
 from foveate.reading.site.access import ReaderRequest
 from foveate.reading.site.models import PLAIN, Reader, Showing, Slot
+from foveate.reading.site.storing import Newer, Saved
 
 
 @require_http_methods(["GET", "POST"])
@@ -31,9 +33,11 @@ def step(request: ReaderRequest, place: int) -> HttpResponse:
         return _page(request, showing)
     try:
         page = saving.read_page(request.POST.get("page", ""), showing)
-        sequence = _number(request.POST.get("sequence", "0"))
+        sequence, base = _number(request.POST.get("sequence", "0")), _base(request.POST.get("base", ""))
         active = request.POST.get("active", "")
-        saving.save(reader, showing, page, request.POST.dict(), sequence, _number(active) if active else None)
+        theirs = request.POST.getlist("theirs")  # without a script: where the other page's answer is to stay
+        given = {name: value for name, value in request.POST.items() if name not in theirs}
+        saved = saving.save(reader, showing, page, given, sequence, _number(active) if active else None, base)
     except saving.TooLongError:
         return failures.too_large(request)
     except throttle.TooOftenError:
@@ -43,9 +47,31 @@ def step(request: ReaderRequest, place: int) -> HttpResponse:
     except saving.MalformedError as error:
         return failures.page(request, 400, _("This answer does not fit the page"), str(error).capitalize() + ".")
     if by_script:
-        at = saving.progress(reader)
-        return JsonResponse({"saved": sequence, "answered": at.answered, "cases": at.cases})
-    return _go_on(request, showing)
+        return _told(request, showing, sequence, saved)
+    return _page(request, showing, conflicts=saved.conflicts) if saved.conflicts else _go_on(request, showing)
+
+
+def _told(request: ReaderRequest, showing: Showing, sequence: int, saved: Saved) -> JsonResponse:
+    """What a script is answered: 409 where another page has saved something else since this one was made."""
+    at = saving.progress(request.reader)
+    conflicts = {name: _newer(name, one) for name, one in saved.conflicts.items()}
+    data = {"saved": sequence, "answered": at.answered, "cases": at.cases, "revisions": saved.revisions}
+    return JsonResponse(data | ({"conflicts": conflicts} if conflicts else {}), status=409 if conflicts else 200)
+
+
+def _newer(name: str, one: Newer) -> dict[str, Any]:
+    """An answer of another page, as the two pages' reader sees it."""
+    value = one.value
+    if name == study.choice().name:
+        value = {NONE: _("None of them"), CANNOT_JUDGE: _("Cannot judge")}.get(value, value)
+    return {"value": one.value, "shown": value or _("no answer"), "revision": one.revision}
+
+
+def _base(text: str) -> storing.Revisions:
+    try:
+        return storing.read(text)
+    except ValueError as error:
+        raise saving.MalformedError(str(error)) from error
 
 
 def _too_late(request: ReaderRequest) -> HttpResponse:
@@ -83,23 +109,30 @@ def _go_on(request: ReaderRequest, showing: Showing) -> HttpResponse:
     return redirect("step", place=showing.place + 1)
 
 
-def _page(request: ReaderRequest, showing: Showing, wrong: str = "") -> HttpResponse:
+def _page(
+    request: ReaderRequest, showing: Showing, wrong: str = "", conflicts: Mapping[str, Newer] | None = None
+) -> HttpResponse:
     reader = request.reader
     at, questions = saving.progress(reader), saving.asked(showing)
-    replies = dict(showing.replies.values_list("question", "value"))
+    base, replies = storing.revisions(showing), dict(showing.replies.values_list("question", "value"))
+    newer = {name: _newer(name, one) for name, one in (conflicts or {}).items()}
+    for name, one in newer.items():  # the page shows both, and its next word is about this one
+        base[name], replies[name] = one["revision"], request.POST[name]
     letters = saving.letters_of(showing)
     context: dict[str, Any] = {
         "showing": showing,
         "progress": at,
         "page": saving.open_page(showing),
+        "base": storing.written(base),
+        "conflict": bool(newer),
         "number": _alike(showing).filter(place__lte=showing.place).count(),
         "total": _alike(showing).count(),
         "wrong": wrong,
         "back": showing.place > 1 and study.study().options.go_back,
-        "questions": [_question(question, letters, replies) for question in questions],
+        "questions": [_question(question, letters, replies, newer) for question in questions],
         "longest": saving.LONGEST,
     }
-    status = 400 if wrong else 200
+    status = 409 if newer else 400 if wrong else 200
     if showing.kind == Showing.Kind.END:
         return render(request, "reading/end.html", context, status=status)
     case = study.cases()[showing.case]
@@ -115,13 +148,15 @@ def _page(request: ReaderRequest, showing: Showing, wrong: str = "") -> HttpResp
     return render(request, "reading/case.html", context, status=status)
 
 
-def _question(question: Any, letters: list[str], replies: dict[str, str]) -> dict[str, Any]:
-    """A question as the template writes it: its fields with what was answered."""
+def _question(
+    question: Any, letters: list[str], replies: dict[str, str], newer: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """A question as the template writes it: its fields with what was answered, here and on another page."""
     names = saving.fields(question, letters)
     return {
         "question": question,
         "fields": [
-            {"name": name, "letter": letter, "value": replies.get(name, "")}
+            {"name": name, "letter": letter, "value": replies.get(name, ""), "newer": newer.get(name)}
             for name, letter in zip(names, letters if question.kind == "ratings" else [""], strict=True)
         ],
         "steps": [str(number) for number in range(1, question.steps + 1)],

@@ -21,9 +21,12 @@ from foveate.errors import FoveateError, UsageError
 from foveate.reading.questions import explain
 
 SECRETS = "secrets"  # a folder
-DEPLOYMENT, SECRET_KEY, FIRST_LINK, SERVING = "deployment.json", "secret-key", "first-link", "serving.lock"  # its files
-DATABASE = "database.sqlite3"
+# Files in it; of these one says that the study was begun, and with which database.
+DEPLOYMENT, SECRET_KEY, FIRST_LINK, SERVING = "deployment.json", "secret-key", "first-link", "serving.lock"
+BEGUN = "begun.json"
+DATABASE, BACKUPS = "database.sqlite3", "backups"
 PLACE = "FOVEATE_READING"  # environment variable: the settings read the folder from it
+_SHORTEST = 50  # characters of the server's key, as Django wants it
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PROXY_EXAMPLE = """\
 a reader study is served to others only over TLS, by a web server in front of it. For nginx:
@@ -126,12 +129,18 @@ def save(place: Path, deployment: Deployment) -> None:
 
 
 def secret_key(place: Path) -> str:
-    """The key that signs what the server hands out; made when it is asked for the first time."""
+    """The key that signs what the server hands out; made when it is asked for the first time.
+
+    Raises FoveateError where the file is damaged or cannot be read.
+    """
     path = place / SECRETS / SECRET_KEY
     with runs.disk_errors(path):
         if not path.exists():
             write_secret(path, secrets.token_urlsafe(64) + "\n")
-        return path.read_text(encoding="utf-8").strip()
+        found = path.read_text(encoding="utf-8", errors="replace").strip()
+    if len(found) < _SHORTEST:
+        raise FoveateError(f"{path} holds no key of the server: remove it, a new one is made, and all are signed out.")
+    return found
 
 
 def write_secret(path: Path, content: str | bytes) -> None:
@@ -205,14 +214,19 @@ def umask() -> Iterator[None]:
 
 
 def set_up(place: Path) -> None:
-    """Make Django ready for the study in this folder. One study a process."""
+    """Make Django ready for the study in this folder. One study a process. Raises FoveateError."""
+    if not (place / "study.yaml").is_file():
+        raise UsageError(f"{place} is no reader study: `foveate reading create OUT` makes one.")
+    start(place)
+
+
+def start(place: Path) -> None:
+    """The same for a folder whose files may be damaged or missing. Raises FoveateError for damaged secrets."""
     try:
         import django
         from django.apps import apps
     except ImportError as error:
         raise FoveateError("the reader study needs more packages: pip install 'foveate[reading]'") from error
-    if not (place / "study.yaml").is_file():
-        raise UsageError(f"{place} is no reader study: `foveate reading create OUT` makes one.")
     if apps.ready:
         return
     os.umask(0o077)  # the database's files, which SQLite makes as it pleases

@@ -2,71 +2,87 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.contrib.sessions.models import Session
+from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.db.utils import Error as DatabaseFailure
 from django.utils import timezone
 
 from foveate.errors import FoveateError
-from foveate.reading import cases_and_key, package
-from foveate.reading.site import accounts, audit, backup, deployment, state, study
+from foveate.reading import package
+from foveate.reading.site import accounts, audit, backup, begun, clock, file_checks, state, study, throttle
+from foveate.reading.site.deployment import Deployment
+from foveate.reading.site.file_checks import Check, Finding
+from foveate.reading.site.models import AuditEntry, StudyState
 
-Level = Literal["good", "note", "bad"]
 NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "glusterfs", "lustre"}
 _OLD = timedelta(days=7)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found."""
-
-    level: Level
-    what: str
+_ROW = throttle.Limit("doctor", 1, 1)
 
 
 def findings() -> list[Finding]:
-    """All checks, in the order in which a deployment is set up."""
-    checks: list[Callable[[], Iterator[Finding]]] = [
-        _files, _permissions, _database, _file_system, _address, _setup, _log, _backups,
-    ]  # fmt: skip
-    return [finding for check in checks for finding in check()]
+    """All checks, in the order in which a deployment is set up. What fails is a finding, and the next check is made."""
+    found = file_checks.findings(study.place())
+    away = _away()
+    if away is not None:
+        return [*found, *_made("asking the public address", _address), away]
+    for what, check in _CHECKS.items():
+        found += _made(what, check)
+    return found
 
 
-def _files() -> Iterator[Finding]:
-    place = study.place()
+def _made(what: str, check: Check) -> list[Finding]:
+    """A check's findings; the database's refusal becomes one, as every other failure does."""
+
+    def guarded() -> Iterator[Finding]:
+        try:
+            with transaction.atomic() if connection.in_atomic_block else nullcontext():
+                yield from check()
+        except DatabaseFailure as error:
+            if not connection.in_atomic_block:
+                connection.close_if_unusable_or_obsolete()
+            yield Finding("bad", f"{what} failed: {_reason(error)}")
+
+    return file_checks.made(what, guarded)
+
+
+def _away() -> Finding | None:
+    """Whether the database can be asked at all; nothing is made where there is none."""
     try:
-        package.verify(place)
-        cases_and_key.layers(cases_and_key.read_key(place))
-        cases_and_key.read_seed(place)
-        cases_and_key.derived_secret(place, "letters")
+        known = begun.read(study.place())
+        if begun.is_empty():
+            told = "the database is empty: start `foveate reading serve` once"
+            return Finding("bad", begun.emptied(study.place(), known) if known else told)
+    except DatabaseFailure as error:
+        return Finding("bad", f"the database cannot be used: {_reason(error)}")
     except FoveateError as error:
-        yield Finding("bad", f"{error}")
-    else:
-        yield Finding("good", "images, key and seed are as they were made")
+        return Finding("bad", f"{error}")
+    return None
 
 
-def _permissions() -> Iterator[Finding]:
-    if os.name != "posix":
-        yield Finding("note", "file permissions are not checked on this system")
-        return
-    place = study.place()
-    private = [
-        place,
-        *(place / name for name in (cases_and_key.KEY, deployment.SECRETS, deployment.DATABASE, backup.FOLDER)),
-    ]
-    for path in (path for path in private if path.exists()):
-        if path.stat().st_mode & 0o077:
-            yield Finding("bad", f"others may read {path}: chmod go= {path}")
-    if not any(path.exists() and path.stat().st_mode & 0o077 for path in private):
-        yield Finding("good", "key, secrets and database are for their owner alone")
+def _reason(error: DatabaseFailure) -> str:
+    """The database's own words, and what to do."""
+    told = str(error).strip().partition("\n")[0].rstrip(".")
+    for words, advice in _ADVICE.items():
+        if any(word in told.lower() for word in words.split("|")):
+            return f"{told}; {advice}"
+    return f"{told}; restore a backup"
+
+
+_ADVICE = {
+    "locked": "another program holds it: end that one, and look again",
+    "readonly|read-only|full": "see that its file, its folder and its disk can be written",
+    "unable to open|is a directory|permission": "see that its file is there, and for the account that serves",
+    "connect|refused|timeout|server closed|terminating|does not exist on": "see that the database server runs",
+}
 
 
 def _database() -> Iterator[Finding]:
@@ -77,15 +93,56 @@ def _database() -> Iterator[Finding]:
     if connection.vendor != "sqlite":
         yield Finding("good", f"the database is {connection.display_name}, up to date")
         return
-    with connection.cursor() as cursor:
-        found = [cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
-        sound = cursor.execute("PRAGMA quick_check").fetchone()[0]
+    found = [_pragma(name)[0] for name in ("journal_mode", "synchronous")]
     if found != ["wal", 2]:
         yield Finding("bad", f"SQLite runs with journal_mode={found[0]}, synchronous={found[1]}, not WAL and FULL (2)")
-    elif sound != "ok":
-        yield Finding("bad", f"the database is damaged ({sound}): restore a backup")
     else:
-        yield Finding("good", "the database is SQLite, sound, with WAL and synchronous=FULL")
+        yield Finding("good", "the database is SQLite, up to date, with WAL and synchronous=FULL")
+
+
+def _pragma(name: str) -> list[Any]:
+    """What SQLite says of itself, a value a row."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA {name}")
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _soundness() -> Iterator[Finding]:
+    """SQLite looks through its own file; of PostgreSQL every row is read, which asks for every page."""
+    if connection.vendor == "sqlite":
+        told = _pragma("integrity_check(3)")
+        if told != ["ok"]:
+            words = " ".join(" ".join(told).split())
+            yield Finding("bad", f"the database is damaged ({words}): restore a backup")
+            return
+    for model in (*backup.MODELS, Session):
+        for _row in model._default_manager.values_list().iterator():
+            pass
+    yield Finding("good", "the database is sound: every row can be read")
+
+
+def _writing() -> Iterator[Finding]:
+    """A row, and back again."""
+    with transaction.atomic():
+        throttle.spend(_ROW, "doctor")
+        transaction.set_rollback(True)
+    yield Finding("good", "the database can be written")
+
+
+def _belonging() -> Iterator[Finding]:
+    """Are these the files and the database of the same study?"""
+    own, known = StudyState.objects.first(), begun.read(study.place())
+    if own is None:
+        told = "the database is empty: start `foveate reading serve` once"
+        yield Finding("bad", begun.emptied(study.place(), known) if known else told)
+    elif own.fingerprint != package.fingerprint(study.place()):
+        yield Finding("bad", "the study's files are others than its database knows: put those of `create` back")
+    elif known is None:
+        yield Finding("note", "nothing says beside the database that the study was begun: the next `serve` notes it")
+    elif known.mark != own.mark:
+        yield Finding("bad", begun.another(study.place(), known))
+    else:
+        yield Finding("good", "the database is that of this study")
 
 
 def _file_system() -> Iterator[Finding]:
@@ -122,7 +179,7 @@ def _unescaped(text: str) -> str:
 
 
 def _address() -> Iterator[Finding]:
-    own: deployment.Deployment = settings.DEPLOYMENT
+    own: Deployment = settings.DEPLOYMENT
     if own.url is None:
         yield Finding("note", f"served to this machine alone, at {own.address}: readers elsewhere need --url")
         return
@@ -150,6 +207,16 @@ def _over_tls(url: str) -> Iterator[Finding]:
         yield Finding("good", f"{url} answers over TLS, with HSTS and __Host- cookies")
 
 
+def _clock() -> Iterator[Finding]:
+    last = AuditEntry.objects.order_by("-at").first()
+    if last is not None and last.at > clock.latest():
+        yield Finding(
+            "bad",
+            f"the log has an entry of {last.at:%Y-%m-%d %H:%M} UTC, which is still to come: the clock is wrong now, or "
+            "was then; links and sessions of that time do not work",
+        )
+
+
 def _setup() -> Iterator[Finding]:
     if not accounts.exist():
         yield Finding("bad", "there is no administrator: `foveate reading admin OUT --reset` makes a link")
@@ -172,7 +239,23 @@ def _backups() -> Iterator[Finding]:
     last = backup.last_made()
     if last is None:
         yield Finding("note", "there is no backup yet: `foveate reading backup OUT`; keep key/ in another place")
+    elif last > clock.latest():
+        yield Finding("note", f"the last backup bears a day that is still to come, {last:%Y-%m-%d}: make another one")
     elif timezone.now() - last > _OLD:
         yield Finding("note", f"the last backup is of {last:%Y-%m-%d}: `foveate reading backup OUT`")
     else:
         yield Finding("good", f"the last backup is of {last:%Y-%m-%d %H:%M} UTC")
+
+
+_CHECKS: dict[str, Check] = {
+    "asking the database": _database,
+    "reading what the database holds": _soundness,
+    "writing to the database": _writing,
+    "asking whose database it is": _belonging,
+    "asking for the file system": _file_system,
+    "asking the public address": _address,
+    "reading what is set up": _setup,
+    "reading the log": _log,
+    "reading the log's times": _clock,
+    "reading when backups were made": _backups,
+}

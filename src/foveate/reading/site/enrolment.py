@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import unicodedata
 from collections.abc import Mapping
 from datetime import timedelta
@@ -15,7 +14,8 @@ from foveate import runs
 from foveate.errors import FoveateError, UsageError
 from foveate.reading import blinding, cases_and_key, results
 from foveate.reading.answers import LETTERS
-from foveate.reading.site import audit, locks, masking, state, study, tokens, unblinding
+from foveate.reading.csvs import read_columns
+from foveate.reading.site import audit, clock, locks, masking, state, study, tokens, unblinding
 from foveate.reading.site.models import PLAIN, ConsentText, Invitation, Reader, Showing, Slot
 
 DAYS = 30  # that an invitation is good for
@@ -138,6 +138,7 @@ def usable(token: str) -> Invitation | None:
     if state.state().unblinded_at is not None:
         return None
     open_ones = Invitation.objects.filter(redeemed_at=None, revoked_at=None, expires_at__gt=timezone.now())
+    open_ones = open_ones.filter(created_at__lte=clock.latest())  # made by a clock that ran ahead, it would live on
     return open_ones.select_related("reader").filter(token_hash=tokens.hashed(token)).first()
 
 
@@ -281,9 +282,8 @@ def _note_erased(public_id: str) -> None:
 
 
 def erased() -> dict[str, str]:
-    """Public ids of all readers that were erased, with the time."""
+    """Public ids of all readers that were erased, with the time. Raises FoveateError for a damaged list."""
     path = study.place() / ERASED
     if not path.exists():
         return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        return {row["reader"]: row["erased_at"] for row in csv.DictReader(file)}
+    return {row["reader"]: row["erased_at"] for _where, row in read_columns(path, ["reader", "erased_at"])}

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from foveate.errors import FoveateError
-from foveate.reading.site import failures
+from foveate.reading.site import clock, failures
 
 _LOG = logging.getLogger("foveate.reading")
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -83,15 +83,16 @@ class storage_errors:  # noqa: N801 - a middleware, named like the others
 
 
 def session_ages(get_response: Answer) -> Answer:
-    """End sessions that are idle or old; note now and then that the others are alive."""
+    """End sessions that are idle, old, or of a clock that ran ahead; note now and then that the others are alive."""
 
     def respond(request: HttpRequest) -> HttpResponse:
         staff = request.user.is_authenticated  # first: it empties a session whose password was replaced
         session = request.session
         if BEGAN in session:
-            now = timezone.now().timestamp()
+            now, latest = timezone.now().timestamp(), clock.latest().timestamp()
             idle, longest = (ADMINISTRATOR_IDLE, ADMINISTRATOR_LONGEST) if staff else (READER_IDLE, READER_LONGEST)
-            if now - session[SEEN] > idle.total_seconds() or now - session[BEGAN] > longest.total_seconds():
+            too_old = now - session[SEEN] > idle.total_seconds() or now - session[BEGAN] > longest.total_seconds()
+            if too_old or max(session[SEEN], session[BEGAN]) > latest:
                 logout(request)
             elif now - session[SEEN] > _SELDOM:
                 session[SEEN] = now

@@ -18,6 +18,7 @@ class StudyState(models.Model):
     fingerprint = models.CharField(max_length=64)  # of the files that readers see, when the study was first served
     sheet_confirmed_at = models.DateTimeField(null=True)  # a person has looked for names in the images
     unblinded_at = models.DateTimeField(null=True)  # from then on answers are locked
+    mark = models.CharField(max_length=64, blank=True, default="")  # stands in secrets/begun.json as well
 
 
 class ConsentText(models.Model):
@@ -149,6 +150,7 @@ class AdministratorLink(models.Model):
     token_hash = models.CharField(max_length=64, unique=True)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
+    new_accounts_only = models.BooleanField(default=False)  # it replaces nobody's password
 
 
 class Bucket(models.Model):

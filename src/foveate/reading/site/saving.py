@@ -14,10 +14,12 @@ from django.utils import timezone
 
 from foveate.reading.answers import CANNOT_JUDGE, NONE
 from foveate.reading.questions import Question
-from foveate.reading.site import audit, locks, state, study, throttle
+from foveate.reading.site import audit, locks, state, storing, study, throttle
 from foveate.reading.site.models import PLAIN, Reader, Reply, Showing, Visit
+from foveate.reading.site.storing import Saved
 
 LONGEST = 10_000  # characters of a text
+LONGEST_OPEN = timedelta(hours=12)  # of a page: a session that is idle for longer has ended
 _PAGE = "foveate.reading.page"
 
 
@@ -111,16 +113,22 @@ def tidied(text: str) -> str:
 
 
 def save(
-    reader: Reader, showing: Showing, page: Page, given: Mapping[str, str], sequence: int, active_ms: int | None
-) -> bool:
-    """Store answers; False where the same or a later save of this page had arrived before. Raises RefusedError.
+    reader: Reader,
+    showing: Showing,
+    page: Page,
+    given: Mapping[str, str],
+    sequence: int,
+    active_ms: int | None,
+    base: Mapping[str, int] | None = None,
+) -> Saved:
+    """Store answers, but for those that another page has replaced since this one was made. Raises RefusedError.
 
     active_ms: time with the page in view, from the page's script; None: all the time since it was opened.
+    base: which revision of each answer the page knows; none where it was made before anything was answered.
     """
     answers = checked(showing, given)
     now = timezone.now()
-    open_ms = max(0, int((now - page.opened_at) / timedelta(milliseconds=1)))
-    active_ms = open_ms if active_ms is None else min(max(active_ms, 0), open_ms + 1000)
+    opened_at, active_ms = min(page.opened_at, now), _at_work(page, now, active_ms)
     with transaction.atomic():
         locks.answers_may_change()
         if not throttle.spend(throttle.SAVES, reader.public_id):
@@ -130,42 +138,26 @@ def save(
         own = Reader.objects.select_for_update().filter(pk=reader.pk).first()
         if own is None or own.finished_at is not None or own.withdrawn_at is not None:
             raise LockedError
-        stored = _store(showing, page, answers, sequence, now)
+        saved = storing.store(showing, page.name, answers, sequence, now, base or {})
         visit, made = Visit.objects.get_or_create(
             showing=showing,
             page=page.name,
-            defaults={"opened_at": page.opened_at, "active_ms": active_ms, "saved_at": now},
+            defaults={"opened_at": opened_at, "active_ms": active_ms, "saved_at": now},
         )
         if not made and active_ms > visit.active_ms:
             visit.active_ms, visit.saved_at = active_ms, now
             visit.save()
-    return stored
+    return saved
 
 
-def _store(showing: Showing, page: Page, answers: Mapping[str, str], sequence: int, now: datetime) -> bool:
-    known = {reply.question: reply for reply in Reply.objects.filter(showing=showing)}
-    stored = False
-    for field, value in answers.items():
-        reply = known.get(field)
-        if reply is None:
-            if value:
-                Reply.objects.create(
-                    showing=showing,
-                    question=field,
-                    value=value,
-                    page=page.name,
-                    sequence=sequence,
-                    first_saved_at=now,
-                    saved_at=now,
-                )
-                stored = True
-        elif not (reply.page == page.name and sequence <= reply.sequence):
-            if reply.value != value:
-                reply.value, reply.saved_at, reply.revisions = value, now, reply.revisions + 1
-                stored = True
-            reply.page, reply.sequence = page.name, sequence
-            reply.save()
-    return stored
+def _at_work(page: Page, now: datetime, active_ms: int | None) -> int:
+    """Milliseconds: what the browser counted, as far as it is possible; all the time where it did not count."""
+    open_ms = int(min(now - page.opened_at, LONGEST_OPEN) / timedelta(milliseconds=1))
+    if active_ms is None:
+        return max(0, open_ms)
+    if open_ms < 0:  # the clock was set back meanwhile: how long the page was open is not known
+        return min(max(active_ms, 0), int(LONGEST_OPEN / timedelta(milliseconds=1)))
+    return min(max(active_ms, 0), open_ms + 1000)
 
 
 @dataclass(frozen=True)

@@ -16,16 +16,21 @@ from foveate.reading.site.deployment import Deployment
 THREADS = 8
 
 
-def prepare(place: Path) -> None:
-    """Django, an up-to-date database and the rows of a new study. Raises FoveateError."""
+def prepare(place: Path, restoring: bool = False) -> None:
+    """Django, an up-to-date database and the rows of a new study, which may be empty to be restored.
+
+    Raises FoveateError.
+    """
     deployment.set_up(place)
     from django.core.management import call_command
 
-    from foveate.reading.site import state
+    from foveate.reading.site import begun, state
 
     with database_errors():
+        if not restoring:
+            begun.refuse_empty(place)
         call_command("migrate", verbosity=0, interactive=False)
-        state.begin()
+        state.begin(restoring)
 
 
 @contextmanager

@@ -85,6 +85,9 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "foveate.reading.site.passwords.VarietyValidator"},
+    {"NAME": "foveate.reading.site.passwords.WellKnownValidator"},
+    {"NAME": "foveate.reading.site.passwords.PredictableValidator"},
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # bytes: a text has 10,000 characters, the information 50,000

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from importlib import resources
+from pathlib import Path
 
 from django.db import transaction
 from django.utils import timezone
 
 from foveate.errors import FoveateError
 from foveate.reading import package
-from foveate.reading.site import audit, locks, study
+from foveate.reading.site import audit, begun, locks, study
 from foveate.reading.site.models import ConsentText, StudyState
 
 LONGEST_CONSENT = 50_000  # characters
@@ -23,23 +24,37 @@ def state() -> StudyState:
     return found
 
 
-def begin() -> None:
-    """Make the rows of a new study. Raises FoveateError where the files are another study's or have changed."""
+def begin(restoring: bool = False) -> None:
+    """Make the rows of a new study; `restoring`: a backup takes their place next, and the study's mark is its.
+
+    Raises FoveateError where the files are another study's or have changed, or the database is not this study's.
+    """
     package.verify(study.place())
     fingerprint = package.fingerprint(study.place())
     with transaction.atomic():
         found = StudyState.objects.select_for_update().first()
         if found is None:
-            StudyState.objects.create(pk=1, fingerprint=fingerprint)
+            if not restoring:
+                begun.refuse_anew(study.place())
+            found = StudyState.objects.create(pk=1, fingerprint=fingerprint)
             given = study.place() / package.CONSENT
             draft = resources.files("foveate.reading.site").joinpath("consent-draft.txt").read_text(encoding="utf-8")
             own = given.is_file()
-            put_in_consent(audit.COMMAND, given.read_text(encoding="utf-8") if own else draft, draft=not own)
+            put_in_consent(audit.COMMAND, _text(given) if own else draft, draft=not own)
         elif found.fingerprint != fingerprint:
             raise FoveateError(
                 f"{study.place()} holds other cases or questions than its database knows: readers would answer "
                 "something else. Put the files of `create` back, or make a new study."
             )
+    if not restoring:
+        begun.agree(study.place(), found)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FoveateError(f"cannot read {path}: {error}.") from error
 
 
 def put_in_consent(actor: str, text: str, draft: bool = False) -> ConsentText:

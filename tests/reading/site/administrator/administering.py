@@ -42,12 +42,13 @@ def as_administrator(user: User) -> Client:
 def addresses(reader: Reader, place: Path) -> dict[str, str]:
     """Every address of the administrator's pages, by name."""
     values = {"token": "x" * 43, "public_id": reader.public_id, "name": cases_and_key.read_cases(place)[0].name}
+    values["number"] = str(User.objects.values_list("pk", flat=True).first() or 99)
     found = {}
     for pattern in urls.urlpatterns:
         assert isinstance(pattern, URLPattern)
         assert pattern.name
         found[pattern.name] = reverse(pattern.name, kwargs={key: values[key] for key in pattern.pattern.converters})
-    assert len(found) == len(urls.urlpatterns) == 20
+    assert len(found) == len(urls.urlpatterns) == 23
     return found
 
 

@@ -14,6 +14,7 @@ from foveate.reading import cases_and_key
 from foveate.reading.site import audit, backup, enrolment, state
 from foveate.reading.site.models import AuditEntry, ConsentText, Invitation, Reader
 from tests.reading.site.administrator.administering import (
+    PASSWORD,
     actions,
     invite,
     rows,
@@ -32,7 +33,10 @@ def test_what_must_come_first_is_said(admin: Client) -> None:
     assert state.state().sheet_confirmed_at is None
     assert admin.post("/admin/sheet", {"looked": "yes"})["Location"] == "/admin/"
     assert invite(admin).status_code == 400
-    assert admin.post("/admin/information", {"text": "Approved."})["Location"] == "/admin/information"
+    assert (
+        admin.post("/admin/information", {"text": "Approved.", "password": PASSWORD})["Location"]
+        == "/admin/information"
+    )
     assert invite(admin).status_code == 200
     assert actions()[-3:] == ["contact sheet confirmed", "information put in", "reader invited"]
 
@@ -107,7 +111,8 @@ def test_erasing_names_the_backups(admin: Client, reader: Reader, cleared: Path)
     assert "old.zip" in text(admin.get("/admin/backup"))
     assert admin.post(f"/admin/readers/{reader.public_id}/erase").status_code == 400
     assert Reader.objects.exists()
-    assert admin.post(f"/admin/readers/{reader.public_id}/erase", {"sure": "yes"})["Location"] == "/admin/readers"
+    data = {"sure": "yes", "password": PASSWORD}
+    assert admin.post(f"/admin/readers/{reader.public_id}/erase", data)["Location"] == "/admin/readers"
     assert not Reader.objects.exists()
     assert list(enrolment.erased()) == [reader.public_id]
 
@@ -115,13 +120,13 @@ def test_erasing_names_the_backups(admin: Client, reader: Reader, cleared: Path)
 def test_information_has_versions(admin: Client, reader: Reader) -> None:
     own = signed_in(reader)
     for wrong, says in (("", "1 to 50,000"), ("x" * 50_001, "1 to 50,000"), ("A DRAFT", "still says DRAFT")):
-        response = admin.post("/admin/information", {"text": wrong})
+        response = admin.post("/admin/information", {"text": wrong, "password": PASSWORD})
         assert response.status_code == 400
         assert says in text(response)
     assert own.get("/step/1").status_code == 200
     assert "One reader has agreed to a version" in text(admin.get("/admin/information"))
     nasty = "Über <b>alles</b>\r\n\r\nwords \0"
-    assert admin.post("/admin/information", {"text": nasty}).status_code == 302
+    assert admin.post("/admin/information", {"text": nasty, "password": PASSWORD}).status_code == 302
     assert own.get("/step/1")["Location"] == "/information"
     assert "&lt;b&gt;alles" in text(own.get("/information"))
     texts = list(ConsentText.objects.order_by("version"))

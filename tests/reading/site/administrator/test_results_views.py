@@ -50,7 +50,7 @@ def test_pages_and_export_are_blind(admin: Client, reader: Reader, cleared: Path
         for name, address in addresses(reader, cleared).items()
         if (response := admin.get(address)).status_code == 200 and response["Content-Type"] != "image/png"
     }
-    assert len(pages) == 12
+    assert len(pages) == 15
     files = opened(admin.post("/admin/export", {"password": PASSWORD}))
     assert sorted(files) == ["answers-mri.csv", "answers-mri.json", "codebook.md"]
     for name, page in (pages | files).items():
@@ -134,7 +134,7 @@ def test_an_unblinded_reader_is_erased_from_the_results(admin: Client, reader: R
     answered(reader)
     admin.post("/admin/unblind", {"password": PASSWORD})
     assert reader.pseudonym in (cleared / "results" / "results.json").read_text(encoding="utf-8")
-    admin.post(f"/admin/readers/{reader.public_id}/erase", {"sure": "yes"})
+    admin.post(f"/admin/readers/{reader.public_id}/erase", {"sure": "yes", "password": PASSWORD})
     for path in (cleared / "results").iterdir():
         assert reader.pseudonym not in path.read_text(encoding="utf-8")
     assert reader.pseudonym not in text(admin.get("/admin/results"))

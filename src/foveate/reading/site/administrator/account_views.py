@@ -1,16 +1,23 @@
-"""How an administrator comes in: by a link that works once, then by name and password."""
+"""How administrators come in, change their password, and let others in or shut them out."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from foveate.errors import FoveateError
-from foveate.reading.site import access, accounts, audit, browsers, failures, forms, throttle
-from foveate.reading.site.administrator.access import AdministratorRequest, actor, for_administrator, said
+from foveate.reading.site import access, accounts, audit, browsers, failures, forms, server, throttle, tokens
+from foveate.reading.site.administrator.access import (
+    AdministratorRequest,
+    actor,
+    confirm_password,
+    for_administrator,
+    said,
+)
 
 
 @require_http_methods(["GET", "POST"])
@@ -31,7 +38,7 @@ def first(request: HttpRequest, token: str) -> HttpResponse:
             if not accounts.usable(token):  # used by another request in the meantime
                 return _again(request, token)
             wrong = said(error)
-    context = {"token": token, "name": name, "wrong": wrong}
+    context = {"token": token, "name": name, "wrong": wrong, "replaces": accounts.replaces_passwords(token)}
     return render(request, "reading/admin/first.html", context, status=400 if wrong else 200)
 
 
@@ -92,3 +99,84 @@ def sign_out(request: AdministratorRequest) -> HttpResponse:
     audit.record(actor(request), "signed out")
     forms.forget(request)
     return access.sign_out(request, redirect("admin-sign-in"))
+
+
+@require_http_methods(["GET", "POST"])
+def password(request: HttpRequest) -> HttpResponse:
+    """Another password of one's own. The change ends the session that asked for it: sent again, the new one leads in."""
+    name = forms.came_of(request, _CHANGE) if request.method == "POST" and not request.user.is_authenticated else None
+    if name is not None:
+        try:
+            user = accounts.sign_in(request, name, request.POST.get("new", ""))
+        except throttle.TooOftenError:
+            return failures.too_often(request)
+        if user is not None:
+            browsers.remember(response := redirect("admin-accounts"), user)
+            return response
+    return _changing(request)
+
+
+_CHANGE = "change password"
+
+
+@for_administrator
+def _changing(request: AdministratorRequest) -> HttpResponse:
+    wrong = ""
+    if request.method == "POST":
+        new = request.POST.get("new", "")
+        try:
+            if new != request.POST.get("again", ""):
+                raise FoveateError(_("The two new passwords differ."))
+            forms.once(request, _CHANGE, lambda _seed: _changed(request, new))
+            return redirect("admin-accounts")
+        except FoveateError as error:
+            wrong = said(error)
+    return render(request, "reading/admin/own-password.html", {"wrong": wrong}, status=400 if wrong else 200)
+
+
+def _changed(request: AdministratorRequest, new: str) -> str:
+    accounts.change_password(request, request.user, request.POST.get("password", ""), new)
+    return request.user.username
+
+
+@require_http_methods(["GET", "POST"])
+@for_administrator
+def administrators(request: AdministratorRequest) -> HttpResponse:
+    """Who runs the study. POST, with the password, makes a link for one more, shown once."""
+    wrong, link = "", ""
+
+    def act(seed: bytes) -> str:
+        accounts.new_link(actor(request), new_accounts_only=True, token=tokens.new(seed))
+        return "made"
+
+    if request.method == "POST":
+        try:
+            confirm_password(request)
+            _result, seed = forms.once(request, f"{actor(request)} invites an administrator", act)
+            token = tokens.new(seed)
+            if accounts.usable(token):  # not used, and no other made since
+                link = server.administrator_address(settings.DEPLOYMENT, token)
+        except FoveateError as error:
+            wrong = said(error)
+    context = {"accounts": User.objects.order_by("username"), "wrong": wrong, "link": link}
+    return render(request, "reading/admin/administrators.html", context, status=400 if wrong else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@for_administrator
+def account(request: AdministratorRequest, number: int) -> HttpResponse:
+    """Disable another administrator, or let one in again: GET asks, POST, with the password, does it."""
+    own, wrong = User.objects.filter(pk=number).first(), ""
+    if own is None:
+        raise Http404
+    if request.method == "POST":
+        try:
+            confirm_password(request)
+            if request.POST.get("access") == "enable":
+                accounts.enable(own.username, actor(request))
+            else:
+                accounts.disable(own.username, actor(request), by=request.user)
+            return redirect("admin-accounts")
+        except FoveateError as error:
+            wrong = said(error)
+    return render(request, "reading/admin/account.html", {"own": own, "wrong": wrong}, status=400 if wrong else 200)

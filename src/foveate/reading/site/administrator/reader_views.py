@@ -12,7 +12,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from foveate.errors import FoveateError
 from foveate.reading.site import backup, enrolment, forms, server, state, study, tokens
-from foveate.reading.site.administrator.access import AdministratorRequest, actor, for_administrator, said
+from foveate.reading.site.administrator.access import (
+    AdministratorRequest,
+    actor,
+    confirm_password,
+    for_administrator,
+    said,
+)
 from foveate.reading.site.administrator.readers import standings
 from foveate.reading.site.models import AuditEntry, Reader
 
@@ -135,19 +141,22 @@ def new_code(request: AdministratorRequest, public_id: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @for_administrator
 def erase(request: AdministratorRequest, public_id: str) -> HttpResponse:
-    """GET says what goes and which backups still hold the reader; POST erases."""
+    """GET says what goes and which backups still hold the reader; POST, with the password, erases."""
     if request.method == "POST" and public_id in enrolment.erased():  # the form was sent twice
         return redirect("admin-readers")
     reader, wrong = _reader(public_id), ""
     unblinded = state.state().unblinded_at is not None
-    if request.method == "POST" and request.POST.get("sure") == "yes":
-        try:
-            enrolment.erase(reader, actor(request))
-        except FoveateError as error:
-            return _page(request, wrong=said(error))
-        return redirect("admin-readers")
     if request.method == "POST":
-        wrong = _("Tick the box if this reader and all their answers are to be erased.")
+        try:
+            if request.POST.get("sure") != "yes":
+                raise FoveateError(_("Tick the box if this reader and all their answers are to be erased."))
+            confirm_password(request)
+            enrolment.erase(reader, actor(request))
+            return redirect("admin-readers")
+        except FoveateError as error:
+            wrong = said(error)
+            if not Reader.objects.filter(public_id=public_id).exists():  # erased, and then the results not written
+                return _page(request, wrong=wrong)
     context = {
         "reader": reader,
         "wrong": wrong,

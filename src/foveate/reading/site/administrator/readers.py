@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from foveate.reading.site import saving, study
+from foveate.reading.site import clock, saving, study
 from foveate.reading.site.models import Reader
 
 STATES: dict[str, str | Promise] = {
@@ -73,4 +73,4 @@ def state_of(reader: Reader) -> str:
         return "revoked"
     if link.redeemed_at is not None:
         return "opened"
-    return "invited" if link.expires_at > timezone.now() else "expired"
+    return "invited" if link.expires_at > timezone.now() and link.created_at <= clock.latest() else "expired"

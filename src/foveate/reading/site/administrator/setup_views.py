@@ -10,7 +10,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 from foveate.errors import FoveateError
 from foveate.reading import writing
 from foveate.reading.site import forms, state, study
-from foveate.reading.site.administrator.access import AdministratorRequest, actor, for_administrator, said
+from foveate.reading.site.administrator.access import (
+    AdministratorRequest,
+    actor,
+    confirm_password,
+    for_administrator,
+    said,
+)
 from foveate.reading.site.models import Reader
 
 
@@ -58,10 +64,11 @@ def _put_in(request: AdministratorRequest, text: str) -> str:
 @require_http_methods(["GET", "POST"])
 @for_administrator
 def information(request: AdministratorRequest) -> HttpResponse:
-    """The information for readers that is in force, and the next version of it."""
+    """The information for readers that is in force; the next version of it, with the password: all must agree again."""
     given, wrong = request.POST.get("text", ""), ""
     if request.method == "POST":
         try:
+            confirm_password(request)
             forms.once(request, f"{actor(request)} informs", lambda _seed: _put_in(request, given))
             return redirect("admin-information")
         except FoveateError as error:
