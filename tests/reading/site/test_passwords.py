@@ -109,13 +109,13 @@ def test_the_same_letters_are_the_same_password_and_nothing_is_cut_off(database:
     composed, apart, wide = "velvet caf\u00e9 otter", "velvet cafe\u0301 otter", "ｖｅｌｖｅｔ caf\u00e9 otter"
     accounts.set_password(accounts.new_link(audit.COMMAND), "Ada", apart)
     for password in (composed, apart, wide):
-        assert accounts.authenticated("Ada", password) is not None
+        assert accounts.right("Ada", password) is not None
     for other in (composed.upper(), composed + " ", f" {composed}", composed[:-1], ""):
-        assert accounts.authenticated("Ada", other) is None
+        assert accounts.right("Ada", other) is None
     longest = ("velvet otter moss lantern " * 12)[:256]
     accounts.set_password(accounts.new_link(audit.COMMAND), "Eve", longest)
-    assert accounts.authenticated("Eve", longest) is not None
-    assert accounts.authenticated("Eve", longest + "x") is None
+    assert accounts.right("Eve", longest) is not None
+    assert accounts.right("Eve", longest + "x") is None
 
 
 def test_every_known_passphrase_is_refused(place: Path) -> None:

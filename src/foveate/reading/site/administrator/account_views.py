@@ -103,7 +103,7 @@ def sign_out(request: AdministratorRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def password(request: HttpRequest) -> HttpResponse:
-    """Another password of one's own. The change ends the session that asked for it: sent again, the new one leads in."""
+    """Another password of one's own. The change ends the session that asked: sent again, the new password leads in."""
     name = forms.came_of(request, _CHANGE) if request.method == "POST" and not request.user.is_authenticated else None
     if name is not None:
         try:
