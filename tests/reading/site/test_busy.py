@@ -14,7 +14,7 @@ from tests.reading.site.browsing import begin, first_step, saved
 from tests.reading.site.hosting import Server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Request, Route
+    from playwright.sync_api import Browser, Dialog, Page, Request, Route
 
 if os.environ.get("CI") != "true":
     pytest.importorskip("playwright.sync_api")
@@ -148,8 +148,13 @@ def test_signing_out_saves_what_was_typed(server: Server, page: Page) -> None:
 
 
 def test_signing_out_without_a_connection_asks_first(server: Server, page: Page) -> None:
-    asked = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
     begin(page, LINKS["offline"])
     first_step(page, server)
     page.get_by_label("B", exact=True).check()

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core import signing
 from django.db import transaction
 from django.http import HttpRequest
+from django.test import RequestFactory
 from django.utils import timezone
 
 from foveate.errors import FoveateError
@@ -20,10 +21,7 @@ COOKIE = "b" * 32
 
 
 def sent(form: str, browser: str = COOKIE) -> HttpRequest:
-    request = HttpRequest()
-    request.method = "POST"
-    request.POST = request.POST.copy()
-    request.POST["form"] = form
+    request: HttpRequest = RequestFactory().post("/", {"form": form})
     if browser:
         request.COOKIES[settings.CSRF_COOKIE_NAME] = browser
     return request

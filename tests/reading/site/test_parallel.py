@@ -19,8 +19,8 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebClient]:
         yield people.administrator(server)
 
 
-@pytest.mark.parametrize("_", range(ROUNDS))
-def test_begin(admin: WebClient, _: int) -> None:
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_begin(admin: WebClient, round_: int) -> None:
     _, link = invited(admin)
     own = WebClient(admin.port)
     answers = twice(own, link, own.form(link))
@@ -30,8 +30,8 @@ def test_begin(admin: WebClient, _: int) -> None:
     assert WebClient(admin.port).get(link).status == 410
 
 
-@pytest.mark.parametrize("_", range(ROUNDS))
-def test_about_you(admin: WebClient, _: int) -> None:
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_about_you(admin: WebClient, round_: int) -> None:
     _, own = begun(admin)
     one, two = twice(own, "/about-you", own.form("/about-you", **ABOUT))
     assert (one.status, two.status) == (200, 200)
@@ -39,8 +39,8 @@ def test_about_you(admin: WebClient, _: int) -> None:
     assert leads(admin.port, one.code)
 
 
-@pytest.mark.parametrize("_", range(ROUNDS))
-def test_about_you_on_two_pages(admin: WebClient, _: int) -> None:
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_about_you_on_two_pages(admin: WebClient, round_: int) -> None:
     """One of them shows the code, the other goes on."""
     _, own = begun(admin)
     forms = [own.form("/about-you", **ABOUT) for _ in range(2)]
@@ -50,8 +50,8 @@ def test_about_you_on_two_pages(admin: WebClient, _: int) -> None:
     assert [answer.location for answer in answers if answer.status == 302] == ["/steps"]
 
 
-@pytest.mark.parametrize("_", range(ROUNDS))
-def test_a_new_return_code(admin: WebClient, _: int) -> None:
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_a_new_return_code(admin: WebClient, round_: int) -> None:
     _, own, before = enrolled(admin)
     elsewhere = WebClient(admin.port)
     elsewhere.fill("/return", code=before)
@@ -64,8 +64,8 @@ def test_a_new_return_code(admin: WebClient, _: int) -> None:
     assert elsewhere.get("/steps").location == "/return"
 
 
-@pytest.mark.parametrize("_", range(ROUNDS))
-def test_a_new_return_code_on_two_pages(admin: WebClient, _: int) -> None:
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_a_new_return_code_on_two_pages(admin: WebClient, round_: int) -> None:
     """Each shows its own; the later one counts, and the reader is signed in."""
     _, own, _ = enrolled(admin)
     forms = [own.form("/code") for _ in range(2)]
@@ -75,24 +75,24 @@ def test_a_new_return_code_on_two_pages(admin: WebClient, _: int) -> None:
     assert own.get("/steps").status == 200
 
 
-@pytest.mark.parametrize("_", range(ROUNDS))
-def test_finish(admin: WebClient, _: int) -> None:
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_finish(admin: WebClient, round_: int) -> None:
     _, own = answered(admin)
     answers = twice(own, "/step/5", own.form("/step/5", summary="all in all", go="finish"))
     assert [answer.location for answer in answers] == ["/done"] * 2
 
 
 @pytest.mark.parametrize(("wish", "says"), [("keep", "are kept for the study"), ("delete", "are deleted")])
-@pytest.mark.parametrize("_", range(ROUNDS))
-def test_withdraw(admin: WebClient, wish: str, says: str, _: int) -> None:
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_withdraw(admin: WebClient, wish: str, says: str, round_: int) -> None:
     _, own, _ = enrolled(admin)
     for answer in twice(own, "/withdraw", own.form("/withdraw", answers=wish)):
         assert (answer.status, says in answer.text) == (200, True)
     assert own.get("/steps").location == "/return"
 
 
-@pytest.mark.parametrize("_", range(ROUNDS))
-def test_return(admin: WebClient, _: int) -> None:
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_return(admin: WebClient, round_: int) -> None:
     _, _, code = enrolled(admin)
     own = WebClient(admin.port)
     answers = twice(own, "/return", own.form("/return", code=code))
@@ -100,8 +100,8 @@ def test_return(admin: WebClient, _: int) -> None:
     assert own.get("/steps").status == 200
 
 
-@pytest.mark.parametrize("_", range(ROUNDS))
-def test_agree_and_save_and_leave(admin: WebClient, _: int) -> None:
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_agree_and_save_and_leave(admin: WebClient, round_: int) -> None:
     _, link = invited(admin)
     own = WebClient(admin.port)
     own.fill(link)

@@ -74,7 +74,7 @@ class WebClient:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
-            connection.request(method, path, form and urllib.parse.urlencode(form), headers)
+            connection.request(method, path, urllib.parse.urlencode(form) if form is not None else None, headers)
             answer = connection.getresponse()
             body = answer.read().decode(errors="replace")
         finally:
