@@ -273,6 +273,10 @@ answer("reader-1", 3, choice="B", description="the words")
 say("blind", commands_reading.results, False)
 say("unblind", commands_reading.results, True)
 say("ask", commands_reading.erase, "reader-1", False)
+with mock.patch("sys.stdin") as terminal, mock.patch("builtins.input", return_value="n") as asked:
+    terminal.isatty.return_value = True
+    say("no", commands_reading.erase, "reader-1", False)
+told["asked"] = asked.call_args.args
 say("unknown", commands_reading.erase, "reader-2", True)
 told["readers"] = Reader.objects.count()
 say("admin", commands_reading.admin, False)
@@ -339,6 +343,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[
         ("blind", 0, "Heads: Progress"),
         ("unblind", 2, "error: unblinding asks for a password: start it on a terminal"),
         ("ask", 2, "error: nothing was deleted. Say --yes to delete without being asked."),
+        ("no", 2, "error: nothing was deleted. Say --yes to delete without being asked."),
         ("unknown", 2, "error: there is no reader reader-2: there are reader-1."),
         ("admin", 0, "nobody can sign in: `foveate reading admin "),
         ("one", 0, "in use    Ada, signed in last: never\nin use    Eve, signed in last: never\n"),
@@ -368,6 +373,7 @@ def test_what_was_done(told: tuple[Path, dict[str, Any]]) -> None:
     place, of = told
     assert (of["readers"], of["sessions"], of["written"]) == (1, 0, [False, True])
     assert (of["open"], of["comes back"]) == ([False, True], True)
+    assert of["asked"] == ["delete reader-1 and all answers? [y/N] "]
     for model in ("resnet", "ResNet", "CBAM", "+se"):
         assert model not in of["blind"][1]
     link = place / "secrets" / "first-link"

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from foveate.reading.site import audit, backup, doctor, state
 from foveate.reading.site.deployment import Deployment
-from foveate.reading.site.doctor import Finding
+from foveate.reading.site.file_checks import Finding
 from foveate.reading.site.models import AuditEntry
 from tests.reading.site import hosting
 

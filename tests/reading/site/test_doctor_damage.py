@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from foveate.reading import cases_and_key
-from foveate.reading.site import deployment, doctor, file_checks
+from foveate.reading.site import audit, deployment, doctor, file_checks
 from foveate.reading.site.models import Reader
 from tests.reading.site import hosting
+from tests.reading.site.administrator.administering import NAME, as_administrator
 from tests.reading.site.hosting import foveate
 from tests.reading.site.test_backup import within
 from tests.reading.site.test_faults import unwritable
@@ -158,7 +160,7 @@ def test_what_nobody_has_foreseen_is_a_finding_without_its_text(
     def wrong() -> object:
         raise KeyError("resnet18+cbam")
 
-    monkeypatch.setattr(doctor.audit, "broken_at", wrong)
+    monkeypatch.setattr(audit, "broken_at", wrong)
     found = doctor.findings()
     assert [one.what for one in found if "KeyError" in one.what] == [
         "reading the log failed (KeyError): something is damaged, or this is a mistake of foveate"
@@ -171,8 +173,6 @@ def test_what_nobody_has_foreseen_is_a_finding_without_its_text(
 
 @pytest.fixture
 def admin_page(database: Path) -> Client:
-    from tests.reading.site.administrator.administering import NAME, User, as_administrator
-
     return as_administrator(User.objects.create(username=NAME))
 
 

@@ -18,7 +18,7 @@ from foveate.reading import cases_and_key, result_tables, results
 from foveate.reading.answers import CANNOT_JUDGE, NONE, Answer
 from foveate.reading.questions import QUESTIONS, Question
 from foveate.reading.results import Rating, analysed
-from foveate.reading.site import audit, enrolment, masking, saving, state, study, unblinding
+from foveate.reading.site import audit, enrolment, masking, saving, state, storing, study, unblinding
 from foveate.reading.site.models import PLAIN, AuditEntry, Reader, Showing, Visit
 
 Key = list[dict[str, str]]
@@ -61,7 +61,8 @@ def enrolled(*names: str) -> list[Reader]:
 def say(reader: Reader, showing: Showing, **given: str) -> None:
     """Open the page and send answers; `quality_A` stands for `quality.A`."""
     page = saving.read_page(saving.open_page(showing), showing)
-    saving.save(reader, showing, page, {name.replace("_", "."): value for name, value in given.items()}, 1, 10)
+    sent = {name.replace("_", "."): value for name, value in given.items()}
+    saving.save(reader, showing, page, sent, 1, 10, storing.revisions(showing))
 
 
 def counted(reader: Reader) -> list[Showing]:

@@ -36,7 +36,7 @@ def step(request: ReaderRequest, place: int) -> HttpResponse:
         sequence, base = _number(request.POST.get("sequence", "0")), _base(request.POST.get("base", ""))
         active = request.POST.get("active", "")
         theirs = request.POST.getlist("theirs")  # without a script: where the other page's answer is to stay
-        given = {name: value for name, value in request.POST.items() if name not in theirs}
+        given = {name: value for name, value in request.POST.dict().items() if name not in theirs}
         saved = saving.save(reader, showing, page, given, sequence, _number(active) if active else None, base)
     except saving.TooLongError:
         return failures.too_large(request)

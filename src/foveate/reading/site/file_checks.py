@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -63,7 +64,7 @@ def findings(place: Path) -> list[Finding]:
         "reading the key's secret": _secret,
         "reading consent.txt": _consent,
     }.items():
-        wrong += made(what, lambda check=check: check(place))
+        wrong += made(what, partial(check, place))
     good = [Finding("good", "images, key and seed are as they were made")]
     found = wrong or good
     found += made("reading the folder of secrets", lambda: _secrets(place))
