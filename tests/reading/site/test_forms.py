@@ -61,7 +61,9 @@ def test_what_differs_is_another_form(database: Path) -> None:
 
 
 @pytest.mark.parametrize("browser", [COOKIE, ""])
-@pytest.mark.parametrize("form", ["", "x", "x" * 43, signing.Signer(salt="other").sign("x" * 43)])
+@pytest.mark.parametrize(
+    "form", ["", "x", "x" * 43, signing.Signer(salt="other").sign("x" * 43)], ids=["none", "short", "plain", "other"]
+)
 def test_a_token_that_was_not_handed_out_is_not_remembered(database: Path, form: str, browser: str) -> None:
     act = Counted()
     seeds = {forms.once(sent(form, browser), "a deed", act)[1] for _ in range(2)}
