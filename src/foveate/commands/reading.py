@@ -224,7 +224,7 @@ def restore(out: Path, file: Path, database: str | None) -> None:
 def erase(out: Path, name: str, yes: bool) -> None:
     """`foveate reading erase`."""
     with _site(out):
-        from foveate.reading.site import audit, backup, enrolment
+        from foveate.reading.site import audit, backup, enrolment, erasing
         from foveate.reading.site.models import Reader
 
         reader = Reader.objects.filter(pseudonym=name).first()
@@ -235,6 +235,12 @@ def erase(out: Path, name: str, yes: bool) -> None:
         number = reader.public_id
         enrolment.erase(reader, audit.COMMAND)
         console.out.print(f"erased: {name}", markup=False)
+        if not erasing.finish(erasing.PATIENCE):
+            console.out.print(
+                "its words stay in the database's files until whoever reads it now has ended: the server removes "
+                "them then, or at its next start",
+                markup=False,
+            )
         for path in backup.holding(number):
             console.out.print(f"still in the backup {path}: restoring it erases them again", markup=False)
 

@@ -15,7 +15,7 @@ from foveate import runs
 from foveate.errors import FoveateError
 from foveate.reading import blinding, cases_and_key
 from foveate.reading.answers import LETTERS
-from foveate.reading.site import audit, locks, state, study, tokens, unblinding
+from foveate.reading.site import audit, erasing, locks, state, study, tokens, unblinding
 from foveate.reading.site.models import PLAIN, Invitation, Reader, Showing, Slot
 
 DAYS = 30  # that an invitation is good for
@@ -200,8 +200,10 @@ def erase(reader: Reader, actor: str) -> None:
         locks.answers_may_change()
         number = reader.public_id
         audit.record(actor, "reader erased", number)
+        erasing.end_sessions(reader)
         reader.delete()
         _note_erased(number)
+        erasing.afterwards()
     if state.state().unblinded_at is not None:
         unblinding.write_results()  # without this reader
 

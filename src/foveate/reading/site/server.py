@@ -22,11 +22,12 @@ def prepare(place: Path) -> None:
     deployment.set_up(place)
     from django.core.management import call_command
 
-    from foveate.reading.site import state
+    from foveate.reading.site import erasing, state
 
     with database_errors():
         call_command("migrate", verbosity=0, interactive=False)
         state.begin()
+        erasing.finish(erasing.PATIENCE)
 
 
 @contextmanager
@@ -72,6 +73,7 @@ def reader_address(own: Deployment, token: str) -> str:
 def serve(own: Deployment, started: Callable[[], None]) -> None:
     """Answer until the process is asked to stop; `started` is called when the port is open."""
     from django.core.wsgi import get_wsgi_application
+    from foveate.reading.site import erasing
     from waitress.server import create_server
 
     behind: dict[str, Any] = {}
@@ -108,4 +110,6 @@ def serve(own: Deployment, started: Callable[[], None]) -> None:
         server.run()
     finally:
         server.close()
+        with database_errors():
+            erasing.finish(erasing.PATIENCE)
     raise Interrupted("the server was asked to stop.")
