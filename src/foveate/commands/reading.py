@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.table import Table
 
@@ -18,6 +18,9 @@ from foveate.errors import FoveateError, UsageError
 if TYPE_CHECKING:
     from foveate.reading.result_tables import ResultTable
     from foveate.reading.site.deployment import Deployment
+    from foveate.reading.site.restoring import Restored
+
+_Told = TypeVar("_Told")
 
 
 def place_of(out: Path) -> Path:
@@ -47,11 +50,13 @@ def serve(
                 database=database or known.database,
             )
         )
-        _prepare(place, known, own)
+        before = _prepare(place, known, own, server.prepare)
         with server.database_errors():
             link = server.first_link(place, own)
 
         def started() -> None:
+            if before is not None:
+                console.out.print(f"upgraded to this version; a backup from before: {before}", markup=False)
             console.out.print(f"serving {place} at {own.address}   (Ctrl-C stops)", markup=False)
             if link is not None:
                 _print_secret(place, "the administrator's link, good once and for a day", link)
@@ -59,14 +64,14 @@ def serve(
         server.serve(own, started)
 
 
-def _prepare(place: Path, known: Deployment, own: Deployment) -> None:
+def _prepare(place: Path, known: Deployment, own: Deployment, prepare: Callable[[Path], _Told]) -> _Told:
     """The application, ready, with a deployment that is remembered only where its database can be used."""
-    from foveate.reading.site import deployment, server
+    from foveate.reading.site import deployment
 
     _refuse_other_database(place, known, own)
     deployment.save(place, own)
     try:
-        server.prepare(place)
+        return prepare(place)
     except BaseException:
         deployment.save(place, known)
         raise
@@ -99,8 +104,8 @@ def _print_secret(place: Path, what: str, link: str) -> None:
 
 
 @contextmanager
-def _site(out: Path) -> Iterator[Path]:
-    """The application, ready, with its errors for people."""
+def _site(out: Path, any_schema: bool = False) -> Iterator[Path]:
+    """The application, ready, with its errors for people; `any_schema`: see `server.connect`."""
     from foveate.reading.site import deployment, server
 
     with console.errors_for_people():
@@ -108,7 +113,7 @@ def _site(out: Path) -> Iterator[Path]:
         known = deployment.load(place)
         if known.database is None and not (place / deployment.DATABASE).exists():
             raise UsageError(f"the study was never served: `foveate reading serve {out}` first.")
-        server.prepare(place)
+        server.connect(place, any_schema)
         with server.database_errors():
             yield place
 
@@ -193,17 +198,25 @@ def export(out: Path, to: Path | None) -> None:
 
 def backup(out: Path, to: Path | None) -> None:
     """`foveate reading backup`."""
-    with _site(out) as place:
+    with _site(out, any_schema=True) as place:
         from foveate.reading import cases_and_key
-        from foveate.reading.site import audit, backup
+        from foveate.reading.site import audit, backup, schema, seals
+
+        schema.refuse_newer()
 
         path = to or backup.default_path()
         about = backup.write(path, audit.COMMAND)
         console.out.print(f"written: {path}, {len(about.readers)} readers", markup=False)
+        if not seals.exist():
+            console.out.print(
+                "It has no seal, by which `restore` would see that it was not altered: this study has no secret for "
+                "one before `foveate reading serve` has upgraded it.",
+                markup=False,
+            )
         console.out.print(f"The key is not in it: keep {place / cases_and_key.KEY} in another place.", markup=False)
 
 
-def restore(out: Path, file: Path, database: str | None) -> None:
+def restore(out: Path, file: Path, database: str | None, unsealed: bool = False) -> None:
     """`foveate reading restore`."""
     from foveate.reading.site import deployment, server
 
@@ -211,14 +224,32 @@ def restore(out: Path, file: Path, database: str | None) -> None:
         place = place_of(out)
         known = deployment.load(place)
         own = deployment.checked(replace(known, database=database) if database else known)
-        _prepare(place, known, own)
-        from foveate.reading.site import backup
+        _prepare(place, known, own, server.prepare_to_restore)
+        from foveate.reading.site import doctor, restoring
 
         with server.database_errors():
-            about, again = backup.restore(file)
-        console.out.print(f"restored: {len(about.readers)} readers, as of {about.made_at}", markup=False)
-        if again:
-            console.out.print(f"erased again, as they were after the backup: {', '.join(again)}", markup=False)
+            done = restoring.restore(file, unsealed)
+            altered = [finding.what for finding in doctor.records() if finding.level == "bad"]
+        _print_restored(done)
+        for what in altered:
+            console.out.print(f"as the backup has it: {what}", markup=False)
+
+
+def _print_restored(done: Restored) -> None:
+    console.out.print(f"restored: {len(done.about.readers)} readers, as of {done.about.made_at}", markup=False)
+    says = [
+        (done.erased, "erased again, as they were after the backup"),
+        (done.withdrawn, "withdrawn again, as they were after the backup"),
+        (done.ended, "their links and return codes have ended: give them new ones"),
+        (done.passwords, "they need a new password, by `foveate reading admin OUT --reset`"),
+    ]
+    for names, what in says:
+        if names:
+            console.out.print(f"{what}: {', '.join(names)}", markup=False)
+    if done.later:
+        console.out.print(
+            f"{done.later} later entries of the log are not in the backup: see log-until-*.csv", markup=False
+        )
 
 
 def erase(out: Path, name: str, yes: bool) -> None:
@@ -260,7 +291,7 @@ def admin(out: Path, reset: bool) -> None:
 
 def doctor(out: Path) -> None:
     """`foveate reading doctor`: exit status 1 where something is bad."""
-    with _site(out):
+    with _site(out, any_schema=True):
         from foveate.reading.site import doctor
 
         found = doctor.findings()

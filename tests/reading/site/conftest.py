@@ -15,7 +15,8 @@ import django
 import pytest
 
 from foveate.reading.site import deployment
-from tests.reading.site import hosting
+from tests.reading.site import backed_up, hosting
+from tests.reading.site.backed_up import Made
 
 # Django wants its settings before the first model is imported; the study itself is made when a test asks for it.
 _end = ExitStack()
@@ -81,3 +82,23 @@ def reader(ready: Path) -> Reader:
     Reader.objects.filter(pk=made.pk).update(consent=state.consent(), consented_at=timezone.now())
     enrolment.enrol(made)
     return Reader.objects.get(pk=made.pk)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    """A study in use, and a backup of it."""
+    place = hosting.make_study(tmp_path_factory.mktemp("backup")) / "reading"
+    with hosting.database() as address:
+        deployment.save(place, deployment.Deployment(database=address))
+        told = backed_up.within(place, backed_up.MADE + backed_up.BETWEEN)
+        rows = told.pop("rows")
+        (file,) = (place / "backups").iterdir()
+        yield Made(place, file, rows, told)
+
+
+@pytest.fixture
+def moved(made: Made, tmp_path: Path) -> Path:
+    """The reading folder on another machine, without its database and secrets."""
+    copied = shutil.copytree(made.place, tmp_path / "reading", ignore=shutil.ignore_patterns("database*"))
+    shutil.rmtree(copied / "secrets")
+    return copied

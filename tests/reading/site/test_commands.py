@@ -23,8 +23,8 @@ from foveate.reading.questions import example
 from foveate.reading.site import deployment
 from foveate.reading.site.deployment import Deployment
 from tests.reading.site import hosting
+from tests.reading.site.backed_up import within
 from tests.reading.site.hosting import Server, foveate
-from tests.reading.site.test_backup import within
 from tests.reading.small_study import build
 
 

@@ -12,12 +12,11 @@ from typing import Literal
 
 from django.conf import settings
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from foveate.errors import FoveateError
 from foveate.reading import cases_and_key, package
-from foveate.reading.site import accounts, audit, backup, deployment, state, study
+from foveate.reading.site import accounts, audit, backup, deployment, log_copy, schema, seals, state, study
 
 Level = Literal["good", "note", "bad"]
 NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "glusterfs", "lustre"}
@@ -34,9 +33,9 @@ class Finding:
 
 def findings() -> list[Finding]:
     """All checks, in the order in which a deployment is set up."""
-    checks: list[Callable[[], Iterator[Finding]]] = [
-        _files, _permissions, _database, _file_system, _address, _setup, _log, _backups,
-    ]  # fmt: skip
+    checks: list[Callable[[], Iterator[Finding]]] = [_files, _permissions, _database, _file_system, _address]
+    if not schema.unknown(schema.applied()) and not schema.lacking():
+        checks += [_setup, records, _backups]
     return [finding for check in checks for finding in check()]
 
 
@@ -59,7 +58,10 @@ def _permissions() -> Iterator[Finding]:
     place = study.place()
     private = [
         place,
-        *(place / name for name in (cases_and_key.KEY, deployment.SECRETS, deployment.DATABASE, backup.FOLDER)),
+        *(
+            place / name
+            for name in (cases_and_key.KEY, deployment.SECRETS, deployment.DATABASE, log_copy.FILE, backup.FOLDER)
+        ),
     ]
     for path in (path for path in private if path.exists()):
         if path.stat().st_mode & 0o077:
@@ -69,9 +71,10 @@ def _permissions() -> Iterator[Finding]:
 
 
 def _database() -> Iterator[Finding]:
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        yield Finding("bad", "the database is not up to date: start `foveate reading serve` once")
+    try:
+        schema.refuse_other()
+    except FoveateError as error:
+        yield Finding("bad", f"{error}")
         return
     if connection.vendor != "sqlite":
         yield Finding("good", f"the database is {connection.display_name}, up to date")
@@ -159,12 +162,34 @@ def _setup() -> Iterator[Finding]:
         yield Finding("good", "readers can be invited")
 
 
+def records() -> Iterator[Finding]:
+    """Whether the log, the answers and the accounts are as this application left them."""
+    yield from _log()
+    if not seals.exist():
+        yield Finding("bad", "secrets/seals is missing, so nothing tells whether answers were altered: start `serve`")
+        return
+    bad = [f"the answers of {own.pseudonym} were altered outside foveate" for own in seals.altered_answers()]
+    bad += [
+        f"the administrator {user.get_username()} was made or altered outside foveate"
+        for user in seals.altered_accounts()
+    ]
+    if not bad:
+        yield Finding("good", "answers and administrators' accounts are as foveate stored them")
+    for what in bad:
+        yield Finding("bad", f"{what}: find out by whom; restore a backup")
+
+
 def _log() -> Iterator[Finding]:
-    broken = audit.broken_at()
-    if broken is None:
-        yield Finding("good", "the log hangs together")
-    else:
+    broken, missing = audit.broken_at(), log_copy.missing()
+    if broken is not None:
         yield Finding("bad", f"the log was changed at entry {broken}: find out by whom; restore a backup")
+    elif missing is not None:
+        yield Finding(
+            "bad", f"the log lacks entry {missing.entry} ({missing.at[:10]}, {missing.action}), which "
+            f"{log_copy.path()} has: find out by whom it was cut off; restore a backup"
+        )  # fmt: skip
+    else:
+        yield Finding("good", "the log hangs together, and lacks nothing of its copy")
 
 
 def _backups() -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from foveate import runs
 from foveate.errors import FoveateError
 from foveate.reading import blinding, cases_and_key
 from foveate.reading.answers import LETTERS
-from foveate.reading.site import audit, erasing, locks, state, study, tokens, unblinding
+from foveate.reading.site import audit, erasing, locks, seals, state, study, tokens, unblinding
 from foveate.reading.site.models import PLAIN, Invitation, Reader, Showing, Slot
 
 DAYS = 30  # that an invitation is good for
@@ -130,6 +130,7 @@ def enrol(reader: Reader) -> str:
         code = tokens.return_code()
         own.return_code_hash = tokens.hashed(code)
         own.save()
+        seals.seal_answers(own)
         audit.record(audit.reader(own.public_id), "enrolled")
     reader.refresh_from_db()
     return code

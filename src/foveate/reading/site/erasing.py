@@ -131,4 +131,3 @@ def after_a_page(**_: Any) -> None:
         return
     _tried = time.monotonic()
     finish(0)
-

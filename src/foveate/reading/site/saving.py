@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from foveate.reading.answers import CANNOT_JUDGE, NONE
 from foveate.reading.questions import Question
-from foveate.reading.site import audit, locks, state, study, throttle
+from foveate.reading.site import audit, locks, seals, state, study, throttle
 from foveate.reading.site.models import PLAIN, Reader, Reply, Showing, Visit
 
 LONGEST = 10_000  # characters of a text
@@ -130,16 +130,21 @@ def save(
         own = Reader.objects.select_for_update().get(pk=reader.pk)
         if own.finished_at is not None or own.withdrawn_at is not None:
             raise LockedError
-        stored = _store(showing, page, answers, sequence, now)
-        visit, made = Visit.objects.get_or_create(
-            showing=showing,
-            page=page.name,
-            defaults={"opened_at": page.opened_at, "active_ms": active_ms, "saved_at": now},
-        )
-        if not made and active_ms > visit.active_ms:
-            visit.active_ms, visit.saved_at = active_ms, now
-            visit.save()
+        with seals.following(own, showing):
+            stored = _store(showing, page, answers, sequence, now)
+            _note_time(showing, page, active_ms, now)
     return stored
+
+
+def _note_time(showing: Showing, page: Page, active_ms: int, now: datetime) -> None:
+    visit, made = Visit.objects.get_or_create(
+        showing=showing,
+        page=page.name,
+        defaults={"opened_at": page.opened_at, "active_ms": active_ms, "saved_at": now},
+    )
+    if not made and active_ms > visit.active_ms:
+        visit.active_ms, visit.saved_at = active_ms, now
+        visit.save()
 
 
 def _store(showing: Showing, page: Page, answers: Mapping[str, str], sequence: int, now: datetime) -> bool:

@@ -17,17 +17,65 @@ THREADS = 8
 _LARGEST = 2 * 1024 * 1024  # bytes of a request; Django refuses answers far below, with a page
 
 
-def prepare(place: Path) -> None:
-    """Django, an up-to-date database and the rows of a new study. Raises FoveateError."""
-    deployment.set_up(place)
-    from django.core.management import call_command
+def prepare(place: Path) -> Path | None:
+    """Django, an up-to-date database and the rows of a new study; the backup that was written before an upgrade.
 
-    from foveate.reading.site import erasing, state
+    Raises FoveateError, also for the database of a newer foveate.
+    """
+    deployment.set_up(place)
+    from foveate.reading.site import erasing, log_copy, schema, sealing, seals, state
 
     with database_errors():
-        call_command("migrate", verbosity=0, interactive=False)
+        schema.refuse_newer()
+        seals.prepare()
+        before = _bring_up_to_date()
         state.begin()
+        sealing.begin()
+        log_copy.catch_up()
         erasing.finish(erasing.PATIENCE)
+    return before
+
+
+def _bring_up_to_date() -> Path | None:
+    """Apply what the database lacks; a backup comes first where it holds a study. Where that lies."""
+    from django.core.management import call_command
+
+    from foveate.reading.site import audit, backup, schema
+
+    if not schema.lacking():
+        return None
+    path = None
+    if not schema.is_new():
+        path = backup.default_path("before-upgrade-")
+        backup.write(path, audit.COMMAND)
+    call_command("migrate", verbosity=0, interactive=False)
+    return path
+
+
+def connect(place: Path, any_schema: bool = False) -> None:
+    """Django, for a study that was served before; `any_schema`: also where its database is to be upgraded.
+
+    Raises FoveateError where the database is of another foveate, newer or older.
+    """
+    deployment.set_up(place)
+    from foveate.reading.site import schema, state
+
+    with database_errors():
+        if any_schema:
+            return
+        schema.refuse_other()
+        state.begin()
+
+
+def prepare_to_restore(place: Path) -> None:
+    """The same as `prepare` for a new database; one that holds a study is not upgraded on the way."""
+    deployment.set_up(place)
+    from foveate.reading.site import schema
+
+    with database_errors():
+        if not schema.is_new():
+            schema.refuse_other()
+    prepare(place)
 
 
 @contextmanager
@@ -73,8 +121,9 @@ def reader_address(own: Deployment, token: str) -> str:
 def serve(own: Deployment, started: Callable[[], None]) -> None:
     """Answer until the process is asked to stop; `started` is called when the port is open."""
     from django.core.wsgi import get_wsgi_application
-    from foveate.reading.site import erasing
     from waitress.server import create_server
+
+    from foveate.reading.site import erasing
 
     behind: dict[str, Any] = {}
     if own.trusted_proxy:
