@@ -130,31 +130,37 @@ def save(
         own = Reader.objects.select_for_update().get(pk=reader.pk)
         if own.finished_at is not None or own.withdrawn_at is not None:
             raise LockedError
-        with seals.following(own, showing):
-            stored = _store(showing, page, answers, sequence, now)
-            _note_time(showing, page, active_ms, now)
+        known = {reply.question: reply for reply in Reply.objects.filter(showing=showing)}
+        visits = list(Visit.objects.filter(showing=showing, page=page.name))
+        with seals.following(own, showing, lambda: [*known.values(), *visits]):
+            stored = _store(showing, known, page, answers, sequence, now)
+            _note_time(showing, visits, page, active_ms, now)
     return stored
 
 
-def _note_time(showing: Showing, page: Page, active_ms: int, now: datetime) -> None:
-    visit, made = Visit.objects.get_or_create(
-        showing=showing,
-        page=page.name,
-        defaults={"opened_at": page.opened_at, "active_ms": active_ms, "saved_at": now},
-    )
-    if not made and active_ms > visit.active_ms:
-        visit.active_ms, visit.saved_at = active_ms, now
-        visit.save()
+def _note_time(showing: Showing, visits: list[Visit], page: Page, active_ms: int, now: datetime) -> None:
+    """In the page's visit, the only one of the list; a new one where there is none yet."""
+    if not visits:
+        visits.append(
+            Visit.objects.create(
+                showing=showing, page=page.name, opened_at=page.opened_at, active_ms=active_ms, saved_at=now
+            )
+        )
+    elif active_ms > visits[0].active_ms:
+        visits[0].active_ms, visits[0].saved_at = active_ms, now
+        visits[0].save()
 
 
-def _store(showing: Showing, page: Page, answers: Mapping[str, str], sequence: int, now: datetime) -> bool:
-    known = {reply.question: reply for reply in Reply.objects.filter(showing=showing)}
+def _store(
+    showing: Showing, known: dict[str, Reply], page: Page, answers: Mapping[str, str], sequence: int, now: datetime
+) -> bool:
+    """Among the known replies, by field; new ones are added to them."""
     stored = False
     for field, value in answers.items():
         reply = known.get(field)
         if reply is None:
             if value:
-                Reply.objects.create(
+                known[field] = Reply.objects.create(
                     showing=showing,
                     question=field,
                     value=value,

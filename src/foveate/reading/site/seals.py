@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -27,6 +28,8 @@ from foveate.reading.site.models import AccountSeal, Reader, Reply, Showing, Slo
 
 SECRET = "seals"  # a file of OUT/reading/secrets
 _SIZE = 2**256
+_REPLY = ("question", "value", "page", "sequence", "revisions", "first_saved_at", "saved_at")
+_VISIT = ("page", "opened_at", "active_ms", "saved_at")
 _ACCOUNT = ("id", "username", "password", "is_active", "is_staff", "is_superuser")
 
 
@@ -87,14 +90,11 @@ def is_of_backup(seal: str, content: bytes) -> bool:
 # changes it by those of its own rows; a random number in front, with a digest of its own, hides the sum.
 
 
-def _rows(reader: Reader, showing: Showing | None = None) -> set[bytes]:
-    """Replies and visits, of one showing or of all."""
-    of: dict[str, Any] = {"showing__reader": reader} if showing is None else {"showing": showing}
-    replies = Reply.objects.filter(**of).values_list(
-        "showing__place", "question", "value", "page", "sequence", "revisions", "first_saved_at", "saved_at"
-    )
-    visits = Visit.objects.filter(**of).values_list("showing__place", "page", "opened_at", "active_ms", "saved_at")
-    return _lines(reader, replies) | _lines(reader, visits)
+def _answers(reader: Reader) -> set[bytes]:
+    """Replies and visits of all showings."""
+    of = {"showing__reader": reader}
+    replies = Reply.objects.filter(**of).values_list("showing__place", *_REPLY)
+    return _lines(reader, replies) | _lines(reader, Visit.objects.filter(**of).values_list("showing__place", *_VISIT))
 
 
 def _order(reader: Reader) -> set[bytes]:
@@ -105,8 +105,16 @@ def _order(reader: Reader) -> set[bytes]:
 
 
 def _lines(reader: Reader, rows: QuerySet[Any, Any]) -> set[bytes]:
-    kind = rows.model.__name__
-    return {json.dumps([reader.public_id, kind, *map(_plain, row)]).encode() for row in rows}
+    return {_line(reader, rows.model, row) for row in rows}
+
+
+def _line(reader: Reader, model: type[Model], values: Iterable[object]) -> bytes:
+    return json.dumps([reader.public_id, model.__name__, *map(_plain, values)]).encode()
+
+
+def _line_of(reader: Reader, showing: Showing, row: Reply | Visit) -> bytes:
+    names = _REPLY if isinstance(row, Reply) else _VISIT
+    return _line(reader, type(row), [showing.place, *(getattr(row, name) for name in names)])
 
 
 def _plain(value: object) -> object:
@@ -122,28 +130,32 @@ def _sealed(total: int) -> str:
     return f"{number}{(total + _sum([number.encode()])) % _SIZE:064x}"
 
 
-def _total(seal: str) -> int:
-    """The sum behind a seal. Raises ValueError for what is none."""
+def _total(seal: str) -> int | None:
+    """The sum behind a seal; None for what is none."""
+    if not re.fullmatch("[0-9a-f]{96}", seal):
+        return None
     return (int(seal[32:], 16) - _sum([seal[:32].encode()])) % _SIZE
 
 
 def seal_answers(reader: Reader) -> None:
     """Seal all rows of a reader as they are; only when they are drawn, or where nothing was sealed before."""
-    Reader.objects.filter(pk=reader.pk).update(seal=_sealed(_sum(_order(reader) | _rows(reader))))
+    Reader.objects.filter(pk=reader.pk).update(seal=_sealed(_sum(_order(reader) | _answers(reader))))
 
 
 @contextmanager
-def following(reader: Reader, showing: Showing) -> Iterator[None]:
+def following(reader: Reader, showing: Showing, rows: Callable[[], Iterable[Reply | Visit]]) -> Iterator[None]:
     """Let the seal follow what this block changes at a showing, in a transaction that holds the reader's row.
 
-    What was altered before stays altered: the seal moves by the difference alone.
+    rows: all that the block may change, as they are stored when it is called, before the block and after it. What was
+    altered before stays altered: the seal moves by the difference alone.
     """
-    before = _rows(reader, showing)
+    before = {_line_of(reader, showing, row) for row in rows()}
     yield
-    after = _rows(reader, showing)
-    if reader.seal and before != after:
+    after = {_line_of(reader, showing, row) for row in rows()}
+    total = _total(reader.seal)
+    if total is not None and before != after:
         change = _sum(after - before) - _sum(before - after)
-        Reader.objects.filter(pk=reader.pk).update(seal=_sealed(_total(reader.seal) + change))
+        Reader.objects.filter(pk=reader.pk).update(seal=_sealed(total + change))
 
 
 def altered_answers() -> list[Reader]:
@@ -152,10 +164,7 @@ def altered_answers() -> list[Reader]:
 
 
 def _is_whole(reader: Reader) -> bool:
-    try:
-        return _total(reader.seal) == _sum(_order(reader) | _rows(reader))
-    except ValueError:
-        return False
+    return _total(reader.seal) == _sum(_order(reader) | _answers(reader))
 
 
 # Administrators: a seal beside each account, which follows what Django saves where it was right before.
