@@ -33,7 +33,7 @@ from django.test import Client  # noqa: E402
 from django.test.utils import setup_test_environment  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from foveate.reading.site import audit, enrolment, server, state  # noqa: E402
+from foveate.reading.site import audit, enrolment, erasing, server, state  # noqa: E402
 from foveate.reading.site.models import Reader  # noqa: E402
 
 
@@ -55,6 +55,7 @@ def database(place: Path) -> Iterator[Path]:
     with contextlib.suppress(_Undo), transaction.atomic():
         yield place
         raise _Undo
+    (place / deployment.SECRETS / erasing.UNFINISHED).unlink(missing_ok=True)  # nothing was erased
 
 
 class _Undo(Exception):  # noqa: N818 - nothing went wrong

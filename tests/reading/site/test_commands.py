@@ -385,4 +385,4 @@ def test_studies_that_are_not_as_they_were(created: Path, stopped: Stopped, tmp_
     assert deployment.load(away / "reading") == Deployment()  # so that the right one can be given next
     assert of_alone.stderr == ""
     assert "good  images, key and seed are as they were made\n" in of_alone.stdout
-    assert "good  the log hangs together\n" in of_alone.stdout
+    assert "good  the log hangs together, and lacks nothing of its copy\n" in of_alone.stdout

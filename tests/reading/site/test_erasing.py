@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,12 +33,11 @@ def found(server: Server, marker: str = MARKER) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def write_much(server: Server, session: Session) -> None:
+def write_much(server: Server, session: Session, times: int = 20) -> None:
     """Texts of all lengths, each corrected many times: the pages of the database are split, joined and freed."""
-    for number in range(1, 41):
+    for number in range(1, times + 1):
         session.words = f"{MARKER} {'lesion ' * (number * 37 % 1300)}{MARKER} "
         assert session.save(server.port), session.refused
-        time.sleep(0.05)
 
 
 def save_more(server: Server, sessions: list[Session], count: int) -> None:
@@ -58,12 +58,14 @@ def checkpointed(server: Server) -> None:
 
 def test_nothing_of_an_erased_reader_stays(tmp_path: Path) -> None:
     with hosting.serving(hosting.make_study(tmp_path)) as server:
-        gone, *others = load.enrol(server.out, 5)
+        gone, withdrawn, *others = load.enrol(server.out, 5)
         save_more(server, others, 20)
-        write_much(server, gone)
+        write_much(server, gone, 40)
+        write_much(server, withdrawn, 40)
         save_more(server, others, 20)
         checkpointed(server)
         assert sum(found(server).values()) > 0
+        withdraw(server, withdrawn)
         said = foveate("reading", "erase", server.out, "--name", gone.pseudonym, "--yes")
         assert said.stdout == f"erased: {gone.pseudonym}\n"
         checkpointed(server)
@@ -76,6 +78,15 @@ def test_nothing_of_an_erased_reader_stays(tmp_path: Path) -> None:
         server.process.wait(20)
         assert found(server) == {}
         assert load.lost(others, server.out) == []
+
+
+def withdraw(server: Server, session: Session) -> None:
+    """What a reader sends who wants the answers deleted."""
+    csrf = "c" * 32
+    body = urllib.parse.urlencode({"csrfmiddlewaretoken": csrf, "answers": "delete"}).encode()
+    headers = {"Cookie": f"foveate={session.session}; foveate-csrf={csrf}"}
+    page = urllib.request.urlopen(urllib.request.Request(f"{server.address}/withdraw", body, headers))
+    assert page.status == 200
 
 
 def unfinished(server: Server) -> Path:

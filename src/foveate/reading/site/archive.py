@@ -1,4 +1,4 @@
-"""A backup as a file: what it is of, its rows as JSON, and a seal of both, in one ZIP. No database here."""
+"""A backup as a file: what it is of, its rows as JSON, and a seal of both, in one ZIP."""
 
 from __future__ import annotations
 

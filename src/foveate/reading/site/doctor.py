@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from foveate.errors import FoveateError
 from foveate.reading import cases_and_key, package
-from foveate.reading.site import accounts, audit, backup, deployment, log_copy, schema, seals, state, study
+from foveate.reading.site import accounts, audit, backup, deployment, erasing, log_copy, schema, seals, state, study
 
 Level = Literal["good", "note", "bad"]
 NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "glusterfs", "lustre"}
@@ -153,6 +153,11 @@ def _over_tls(url: str) -> Iterator[Finding]:
 
 
 def _setup() -> Iterator[Finding]:
+    try:
+        state.refuse_other_files(state.state())
+    except FoveateError as error:
+        yield Finding("bad", f"{error}")
+        return
     if not accounts.exist():
         yield Finding("bad", "there is no administrator: `foveate reading admin OUT --reset` makes a link")
     obstacles = state.obstacles()
@@ -165,6 +170,8 @@ def _setup() -> Iterator[Finding]:
 def records() -> Iterator[Finding]:
     """Whether the log, the answers and the accounts are as this application left them."""
     yield from _log()
+    if not erasing.is_finished():
+        yield Finding("note", "words of an erased reader are still in the database's files, while somebody reads it")
     if not seals.exist():
         yield Finding("bad", "secrets/seals is missing, so nothing tells whether answers were altered: start `serve`")
         return

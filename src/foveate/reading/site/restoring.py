@@ -188,30 +188,35 @@ def _end_again(since: list[Line] | None) -> tuple[list[str], list[str]]:
     Reader.objects.update(epoch=F("epoch") + 1)
     withdrawn, ended = [], []
     for reader in Reader.objects.order_by("pk"):
-        own = [] if since is None else [line for line in since if reader.public_id in _about_whom(line)]
-        for line in own:
-            if line.action == "withdrawn" and reader.withdrawn_at is None:
-                Reader.objects.filter(pk=reader.pk).update(withdrawn_at=datetime.fromisoformat(line.at))
-                withdrawn.append(reader.pseudonym)
-        if since is None or any(line.action not in _HARMLESS for line in own):
-            links = Invitation.objects.filter(reader=reader, redeemed_at=None, revoked_at=None)
-            codes = Reader.objects.filter(pk=reader.pk).exclude(return_code_hash=None)
-            if links.update(revoked_at=timezone.now()) + codes.update(return_code_hash=None):
-                ended.append(reader.pseudonym)
+        own = [line for line in since or [] if reader.public_id in (line.subject, line.actor.partition(":")[2])]
+        if _withdrawn_again(reader, own):
+            withdrawn.append(reader.pseudonym)
+        if (since is None or any(line.action not in _HARMLESS for line in own)) and _locked_out(reader):
+            ended.append(reader.pseudonym)
     return withdrawn, ended
 
 
-def _about_whom(line: Line) -> tuple[str, str]:
-    return line.subject, line.actor.partition(":")[2]
+def _withdrawn_again(reader: Reader, since: list[Line]) -> bool:
+    at = next((datetime.fromisoformat(line.at) for line in since if line.action == "withdrawn"), None)
+    if at is None:
+        return False
+    return Reader.objects.filter(pk=reader.pk, withdrawn_at=None).update(withdrawn_at=at) > 0
+
+
+def _locked_out(reader: Reader) -> bool:
+    """End the open links and the return code; False where there was none."""
+    links = Invitation.objects.filter(reader=reader, redeemed_at=None, revoked_at=None)
+    code = Reader.objects.filter(pk=reader.pk).exclude(return_code_hash=None)
+    return links.update(revoked_at=timezone.now()) + code.update(return_code_hash=None) > 0
 
 
 def _end_passwords(since: list[Line] | None) -> list[str]:
-    """Passwords and accounts that were changed since the backup are not what they were: they end."""
-    changed = {line.actor for line in since or [] if "password" in line.action or "account" in line.action}
-    named = {line.subject for line in since or [] if "account" in line.action}
+    """Accounts whose password or standing was changed since the backup: their passwords of then end."""
+    lines = [line for line in since or [] if "password" in line.action or "account" in line.action]
+    changed = {line.actor for line in lines} | {line.subject for line in lines}
     found = []
     for user in User.objects.order_by("pk"):
-        if {audit.administrator(user.pk), str(user.pk), user.get_username()} & (changed | named):
+        if changed & {audit.administrator(user.pk), user.get_username()}:
             user.set_unusable_password()
             user.save()
             found.append(user.get_username())
