@@ -147,11 +147,14 @@ def restore(
     out: Out,
     file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="What `backup` wrote.")],
     database: Database = None,
+    unsealed: Annotated[
+        bool, typer.Option("--unsealed", help="Also where nothing tells whether the backup was altered.")
+    ] = False,
 ) -> None:
     """Fill an empty database from a backup, and erase again who was erased since."""
     from foveate.commands import reading as commands
 
-    commands.restore(out, file, database)
+    commands.restore(out, file, database, unsealed)
 
 
 @app.command()

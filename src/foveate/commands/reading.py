@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.table import Table
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from foveate.reading.result_tables import ResultTable
     from foveate.reading.site.deployment import Deployment
     from foveate.reading.site.file_checks import Finding
+    from foveate.reading.site.restoring import Restored
+
+_Told = TypeVar("_Told")
 
 
 def place_of(out: Path) -> Path:
@@ -49,11 +52,13 @@ def serve(
             )
         )
         with deployment.kept_from_others(place):
-            _prepare(place, known, own)
+            before = _prepare(place, known, own, server.prepare)
             with server.database_errors():
                 link = server.first_link(place, own)
 
             def started() -> None:
+                if before is not None:
+                    console.out.print(f"upgraded to this version; a backup from before: {before}", markup=False)
                 console.out.print(f"serving {place} at {own.address}   (Ctrl-C stops)", markup=False)
                 if link is not None:
                     _print_secret(place, "the administrator's link, good once and for a day", link)
@@ -61,14 +66,14 @@ def serve(
             server.serve(own, started)
 
 
-def _prepare(place: Path, known: Deployment, own: Deployment, restoring: bool = False) -> None:
+def _prepare(place: Path, known: Deployment, own: Deployment, prepare: Callable[[Path], _Told]) -> _Told:
     """The application, ready, with a deployment that is remembered only where its database can be used."""
-    from foveate.reading.site import deployment, server
+    from foveate.reading.site import deployment
 
     _refuse_other_database(place, known, own)
     deployment.save(place, own)
     try:
-        server.prepare(place, restoring)
+        return prepare(place)
     except BaseException:
         deployment.save(place, known)
         raise
@@ -101,8 +106,8 @@ def _print_secret(place: Path, what: str, link: str) -> None:
 
 
 @contextmanager
-def _site(out: Path) -> Iterator[Path]:
-    """The application, ready, with its errors for people."""
+def _site(out: Path, any_schema: bool = False) -> Iterator[Path]:
+    """The application, ready, with its errors for people; `any_schema`: see `server.connect`."""
     from foveate.reading.site import deployment, server
 
     with console.errors_for_people():
@@ -111,7 +116,7 @@ def _site(out: Path) -> Iterator[Path]:
         begun = place / deployment.SECRETS / deployment.BEGUN
         if known.database is None and not (place / deployment.DATABASE).exists() and not begun.exists():
             raise UsageError(f"the study was never served: `foveate reading serve {out}` first.")
-        server.prepare(place)
+        server.connect(place, any_schema)
         with server.database_errors():
             yield place
 
@@ -214,17 +219,25 @@ def export(out: Path, to: Path | None) -> None:
 
 def backup(out: Path, to: Path | None) -> None:
     """`foveate reading backup`."""
-    with _site(out) as place:
+    with _site(out, any_schema=True) as place:
         from foveate.reading import cases_and_key
-        from foveate.reading.site import audit, backup
+        from foveate.reading.site import audit, backup, schema, seals
+
+        schema.refuse_newer()
 
         path = to or backup.default_path()
         about = backup.write(path, audit.COMMAND)
         console.out.print(f"written: {path}, {len(about.readers)} readers", markup=False)
+        if not seals.exist():
+            console.out.print(
+                "It has no seal, by which `restore` would see that it was not altered: this study has no secret for "
+                "one before `foveate reading serve` has upgraded it.",
+                markup=False,
+            )
         console.out.print(f"The key is not in it: keep {place / cases_and_key.KEY} in another place.", markup=False)
 
 
-def restore(out: Path, file: Path, database: str | None) -> None:
+def restore(out: Path, file: Path, database: str | None, unsealed: bool = False) -> None:
     """`foveate reading restore`."""
     from foveate.reading.site import deployment, server
 
@@ -233,21 +246,43 @@ def restore(out: Path, file: Path, database: str | None) -> None:
         known = deployment.load(place)
         own = deployment.checked(replace(known, database=database) if database else known)
         with deployment.kept_from_others(place):
-            _prepare(place, known, own, restoring=True)
-            from foveate.reading.site import backup, begun, state
+            _prepare(place, known, own, server.prepare_to_restore)
+            from foveate.reading.site import begun, record_checks, restoring, state
 
             with server.database_errors():
-                about, again = backup.restore(file)
+                done = restoring.restore(file, unsealed)
                 begun.note(place, state.state())
-        console.out.print(f"restored: {len(about.readers)} readers, as of {about.made_at}", markup=False)
-        if again:
-            console.out.print(f"erased again, as they were after the backup: {', '.join(again)}", markup=False)
+        with server.database_errors():
+            altered = [
+                own.what for check in (record_checks.log, record_checks.sealed) for own in check() if own.level == "bad"
+            ]
+        _print_restored(done)
+        for finding in found:
+            if finding.level == "bad":
+                console.out.print(f"as the backup has it: {finding.what}", markup=False)
+
+
+def _print_restored(done: Restored) -> None:
+    console.out.print(f"restored: {len(done.about.readers)} readers, as of {done.about.made_at}", markup=False)
+    says = [
+        (done.erased, "erased again, as they were after the backup"),
+        (done.withdrawn, "withdrawn again, as they were after the backup"),
+        (done.ended, "their links and return codes have ended: give them new ones"),
+        (done.passwords, "they need a new password, by `foveate reading admin OUT --reset`"),
+    ]
+    for names, what in says:
+        if names:
+            console.out.print(f"{what}: {', '.join(names)}", markup=False)
+    if done.later:
+        console.out.print(
+            f"{done.later} later entries of the log are not in the backup: see log-until-*.csv", markup=False
+        )
 
 
 def erase(out: Path, name: str, yes: bool) -> None:
     """`foveate reading erase`."""
     with _site(out):
-        from foveate.reading.site import audit, backup, enrolment
+        from foveate.reading.site import audit, backup, enrolment, erasing
 
         reader = enrolment.by_pseudonym(name)
         if not yes and not (sys.stdin.isatty() and input(f"delete {name} and all answers? [y/N] ").lower() == "y"):
@@ -255,6 +290,12 @@ def erase(out: Path, name: str, yes: bool) -> None:
         number = reader.public_id
         enrolment.erase(reader, audit.COMMAND)
         console.out.print(f"erased: {name}", markup=False)
+        if not erasing.finish(erasing.PATIENCE):
+            console.out.print(
+                "its words stay in the database's files until whoever reads it now has ended: the server removes "
+                "them then, or at its next start",
+                markup=False,
+            )
         for path in backup.holding(number):
             console.out.print(f"still in the backup {path}: restoring it erases them again", markup=False)
 

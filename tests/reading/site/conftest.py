@@ -15,7 +15,8 @@ import django
 import pytest
 
 from foveate.reading.site import deployment
-from tests.reading.site import hosting
+from tests.reading.site import backed_up, hosting
+from tests.reading.site.backed_up import Made
 
 # Django wants its settings before the first model is imported; the study itself is made when a test asks for it.
 _end = ExitStack()
@@ -32,7 +33,7 @@ from django.test import Client  # noqa: E402
 from django.test.utils import setup_test_environment  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from foveate.reading.site import audit, enrolment, server, state  # noqa: E402
+from foveate.reading.site import audit, enrolment, erasing, server, state  # noqa: E402
 from foveate.reading.site.models import Reader  # noqa: E402
 
 
@@ -54,6 +55,7 @@ def database(place: Path) -> Iterator[Path]:
     with contextlib.suppress(_Undo), transaction.atomic():
         yield place
         raise _Undo
+    (place / deployment.SECRETS / erasing.UNFINISHED).unlink(missing_ok=True)  # nothing was erased
 
 
 class _Undo(Exception):  # noqa: N818 - nothing went wrong
@@ -81,3 +83,23 @@ def reader(ready: Path) -> Reader:
     Reader.objects.filter(pk=made.pk).update(consent=state.consent(), consented_at=timezone.now())
     enrolment.enrol(made)
     return Reader.objects.get(pk=made.pk)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    """A study in use, and a backup of it."""
+    place = hosting.make_study(tmp_path_factory.mktemp("backup")) / "reading"
+    with hosting.database() as address:
+        deployment.save(place, deployment.Deployment(database=address))
+        told = backed_up.within(place, backed_up.MADE + backed_up.BETWEEN)
+        rows = told.pop("rows")
+        (file,) = (place / "backups").iterdir()
+        yield Made(place, file, rows, told)
+
+
+@pytest.fixture
+def moved(made: Made, tmp_path: Path) -> Path:
+    """The reading folder on another machine, without its database and secrets."""
+    copied = shutil.copytree(made.place, tmp_path / "reading", ignore=shutil.ignore_patterns("database*"))
+    shutil.rmtree(copied / "secrets")
+    return copied

@@ -27,6 +27,7 @@ class Session:
     sent: int = 0
     refused: list[int] = field(default_factory=list)  # HTTP statuses that were not 200
     seconds: list[float] = field(default_factory=list)  # of each acknowledged save
+    words: str = ""  # before what the text says anyway
 
     def save(self, port: int, timeout: float = 60) -> bool:
         """Send the next number; True where the server acknowledged it. A connection that breaks is no answer."""
@@ -38,7 +39,7 @@ class Session:
                 "sequence": self.sent,
                 "active": 1000,
                 "choice": "A",
-                "description": f"{self.pseudonym}: {self.sent}",
+                "description": f"{self.words}{self.pseudonym}: {self.sent}",
             }
         )
         headers = {

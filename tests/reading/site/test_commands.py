@@ -23,8 +23,8 @@ from foveate.reading.questions import example
 from foveate.reading.site import deployment
 from foveate.reading.site.deployment import Deployment
 from tests.reading.site import hosting
+from tests.reading.site.backed_up import within
 from tests.reading.site.hosting import Server, foveate
-from tests.reading.site.test_backup import within
 from tests.reading.small_study import build
 
 
@@ -448,4 +448,4 @@ def test_studies_that_are_not_as_they_were(created: Path, stopped: Stopped, tmp_
     assert deployment.load(away / "reading") == Deployment()  # so that the right one can be given next
     assert of_alone.stderr == ""
     assert "good  images, key and seed are as they were made\n" in of_alone.stdout
-    assert "good  the log hangs together\n" in of_alone.stdout
+    assert "good  the log hangs together, and lacks nothing of its copy\n" in of_alone.stdout

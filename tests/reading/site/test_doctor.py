@@ -136,6 +136,13 @@ def test_a_changed_or_missing_image_is_named(good: Path) -> None:
     assert said("bad") == ""
 
 
+def test_the_files_of_another_study_are_told(good: Path) -> None:
+    questions = good / "study.yaml"
+    with changed(questions, questions.read_bytes() + b"# more\n"):
+        assert f"{good} holds other cases or questions than its database knows" in said("bad")
+    assert said("bad") == ""
+
+
 @pytest.mark.parametrize("name", ["key.csv", "seed"])
 def test_a_key_that_is_away_is_named(good: Path, name: str) -> None:
     with changed(good / "key" / name, None):

@@ -1,4 +1,4 @@
-"""The log of what was done to a study: append-only, chained, without texts, names or addresses."""
+"""The log of what was done to a study: append-only, chained, without texts, names or addresses; log.csv is its copy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.utils import timezone
 
+from foveate.reading.site import log_copy
 from foveate.reading.site.models import AuditEntry
 
 START = "0" * 64
@@ -25,17 +26,21 @@ def administrator(number: int) -> str:
     return f"administrator:{number}"
 
 
-def record(actor: str, action: str, subject: str = "") -> AuditEntry:
-    """Append an entry, in the transaction that surrounds the deed, if there is one."""
+def record(actor: str, action: str, subject: str = "", entries: type[AuditEntry] = AuditEntry) -> AuditEntry:
+    """Append an entry, in the transaction that surrounds the deed, if there is one.
+
+    entries: the table as the database has it, where that is of an older foveate.
+    """
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        last = AuditEntry.objects.order_by("-id").first()
+        last = entries.objects.order_by("-id").first()
         previous = last.digest if last else START
         at = timezone.now()
         digest = _digest(at, actor, action, subject, previous)
-        return AuditEntry.objects.create(
+        transaction.on_commit(log_copy.after_commit)
+        return entries.objects.create(
             at=at, actor=actor, action=action, subject=subject, previous=previous, digest=digest
         )
 

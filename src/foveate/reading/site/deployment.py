@@ -24,7 +24,7 @@ SECRETS = "secrets"  # a folder
 # Files in it; of these one says that the study was begun, and with which database.
 DEPLOYMENT, SECRET_KEY, FIRST_LINK, SERVING = "deployment.json", "secret-key", "first-link", "serving.lock"
 BEGUN = "begun.json"
-DATABASE, BACKUPS = "database.sqlite3", "backups"
+DATABASE, BACKUPS, LOG = "database.sqlite3", "backups", "log.csv"
 PLACE = "FOVEATE_READING"  # environment variable: the settings read the folder from it
 _SHORTEST = 50  # characters of the server's key, as Django wants it
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

@@ -12,13 +12,23 @@ from typing import Any
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
-from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import Error as DatabaseFailure
 from django.utils import timezone
 
 from foveate.errors import FoveateError
 from foveate.reading import package
-from foveate.reading.site import accounts, audit, backup, begun, clock, file_checks, state, study, throttle
+from foveate.reading.site import (
+    accounts,
+    backup,
+    begun,
+    clock,
+    file_checks,
+    record_checks,
+    schema,
+    state,
+    study,
+    throttle,
+)
 from foveate.reading.site.deployment import Deployment
 from foveate.reading.site.file_checks import Check, Finding
 from foveate.reading.site.models import AuditEntry, StudyState
@@ -34,7 +44,8 @@ def findings() -> list[Finding]:
     away = _away()
     if away is not None:
         return [*found, *_made("asking the public address", _address), away]
-    for what, check in _CHECKS.items():
+    of_this_version = not schema.unknown(schema.applied()) and not schema.lacking()
+    for what, check in (_ALWAYS | _UP_TO_DATE if of_this_version else _ALWAYS).items():
         found += _made(what, check)
     return found
 
@@ -86,9 +97,10 @@ _ADVICE = {
 
 
 def _database() -> Iterator[Finding]:
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        yield Finding("bad", "the database is not up to date: start `foveate reading serve` once")
+    try:
+        schema.refuse_other()
+    except FoveateError as error:
+        yield Finding("bad", f"{error}")
         return
     if connection.vendor != "sqlite":
         yield Finding("good", f"the database is {connection.display_name}, up to date")
@@ -115,7 +127,7 @@ def _soundness() -> Iterator[Finding]:
             words = " ".join(" ".join(told).split())
             yield Finding("bad", f"the database is damaged ({words}): restore a backup")
             return
-    for model in (*backup.MODELS, Session):
+    for model in (*backup.models_at(schema.applied()).values(), Session):
         for _row in model._default_manager.values_list().iterator():
             pass
     yield Finding("good", "the database is sound: every row can be read")
@@ -227,14 +239,6 @@ def _setup() -> Iterator[Finding]:
         yield Finding("good", "readers can be invited")
 
 
-def _log() -> Iterator[Finding]:
-    broken = audit.broken_at()
-    if broken is None:
-        yield Finding("good", "the log hangs together")
-    else:
-        yield Finding("bad", f"the log was changed at entry {broken}: find out by whom; restore a backup")
-
-
 def _backups() -> Iterator[Finding]:
     last = backup.last_made()
     if last is None:
@@ -247,15 +251,18 @@ def _backups() -> Iterator[Finding]:
         yield Finding("good", f"the last backup is of {last:%Y-%m-%d %H:%M} UTC")
 
 
-_CHECKS: dict[str, Check] = {
+_ALWAYS: dict[str, Check] = {
     "asking the database": _database,
     "reading what the database holds": _soundness,
-    "writing to the database": _writing,
-    "asking whose database it is": _belonging,
     "asking for the file system": _file_system,
     "asking the public address": _address,
+}
+_UP_TO_DATE: dict[str, Check] = {  # what an older or a newer foveate's tables have no answer to
+    "writing to the database": _writing,
+    "asking whose database it is": _belonging,
     "reading what is set up": _setup,
-    "reading the log": _log,
+    "reading the log": record_checks.log,
+    "reading what is sealed": record_checks.sealed,
     "reading the log's times": _clock,
     "reading when backups were made": _backups,
 }

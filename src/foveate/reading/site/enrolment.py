@@ -15,7 +15,7 @@ from foveate.errors import FoveateError, UsageError
 from foveate.reading import blinding, cases_and_key, results
 from foveate.reading.answers import LETTERS
 from foveate.reading.csvs import read_columns
-from foveate.reading.site import audit, clock, locks, masking, state, study, tokens, unblinding
+from foveate.reading.site import audit, clock, erasing, locks, masking, seals, state, study, tokens, unblinding
 from foveate.reading.site.models import PLAIN, ConsentText, Invitation, Reader, Showing, Slot
 
 DAYS = 30  # that an invitation is good for
@@ -180,6 +180,7 @@ def enrol(reader: Reader, code: str | None = None, profile: Mapping[str, str] | 
         own.enrolled_at = timezone.now()
         own.return_code_hash = tokens.hashed(code)
         own.save()
+        seals.seal_answers(own)
         audit.record(audit.reader(own.public_id), "enrolled")
     reader.refresh_from_db()
     return code
@@ -260,8 +261,10 @@ def erase(reader: Reader, actor: str) -> None:
         if not Reader.objects.select_for_update().filter(pk=reader.pk).exists():
             return
         audit.record(actor, "reader erased", number)
+        erasing.end_sessions(reader)
         reader.delete()
         _note_erased(number)
+        erasing.afterwards()
     if state.state().unblinded_at is not None:
         try:
             unblinding.write_results()  # without this reader

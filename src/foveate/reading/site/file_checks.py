@@ -123,7 +123,7 @@ def _permissions(place: Path) -> Iterator[Finding]:
     if os.name != "posix":
         yield Finding("note", "file permissions are not checked on this system")
         return
-    names = (cases_and_key.KEY, deployment.SECRETS, deployment.DATABASE, deployment.BACKUPS)
+    names = (cases_and_key.KEY, deployment.SECRETS, deployment.DATABASE, deployment.LOG, deployment.BACKUPS)
     private = [place, *(place / name for name in names)]
     wrong = []
     for path in (path for path in private if path.exists()):

@@ -7,10 +7,8 @@ at the letters of three readers all heat-maps could be sorted by model, and choi
 from __future__ import annotations
 
 import hmac
-from functools import cache
 
-from foveate.reading import cases_and_key
-from foveate.reading.site import study
+from foveate.reading.site import seals, study
 from foveate.reading.site.models import PLAIN, Showing, Slot
 
 
@@ -32,10 +30,5 @@ def file_of(slot: Slot) -> str:
 
 def _masked(file: str, token: str) -> str:
     """A name of 32 hexadecimal digits under a pad that is used for this token alone; twice, and it is there again."""
-    pad = hmac.digest(_secret(), token.encode(), "sha256")[:16]
+    pad = hmac.digest(seals.secret_for("pictures"), token.encode(), "sha256")[:16]
     return bytes(one ^ other for one, other in zip(bytes.fromhex(file), pad, strict=True)).hex()
-
-
-@cache
-def _secret() -> bytes:
-    return cases_and_key.derived_secret(study.place(), "pictures")

@@ -55,6 +55,7 @@ class Reader(models.Model):
     enrolled_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     withdrawn_at = models.DateTimeField(null=True)
+    seal = models.CharField(max_length=96, blank=True, default="")  # of order, answers and times: see seals.py
 
 
 class Invitation(models.Model):
@@ -142,6 +143,13 @@ class AuditEntry(models.Model):
 
     class Meta:
         ordering: ClassVar = ["id"]
+
+
+class AccountSeal(models.Model):
+    """By which an administrator is known whom this application made: see seals.py."""
+
+    user = models.OneToOneField("auth.User", on_delete=models.CASCADE, related_name="+")
+    seal = models.CharField(max_length=64)
 
 
 class AdministratorLink(models.Model):

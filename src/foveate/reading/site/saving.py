@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from foveate.reading.answers import CANNOT_JUDGE, NONE
 from foveate.reading.questions import Question
-from foveate.reading.site import audit, locks, state, storing, study, throttle
+from foveate.reading.site import audit, locks, seals, state, storing, study, throttle
 from foveate.reading.site.models import PLAIN, Reader, Reply, Showing, Visit
 from foveate.reading.site.storing import Saved
 
@@ -138,16 +138,25 @@ def save(
         own = Reader.objects.select_for_update().filter(pk=reader.pk).first()
         if own is None or own.finished_at is not None or own.withdrawn_at is not None:
             raise LockedError
-        saved = storing.store(showing, page.name, answers, sequence, now, base or {})
-        visit, made = Visit.objects.get_or_create(
-            showing=showing,
-            page=page.name,
-            defaults={"opened_at": opened_at, "active_ms": active_ms, "saved_at": now},
-        )
-        if not made and active_ms > visit.active_ms:
-            visit.active_ms, visit.saved_at = active_ms, now
-            visit.save()
+        known = {reply.question: reply for reply in Reply.objects.filter(showing=showing)}
+        visits = list(Visit.objects.filter(showing=showing, page=page.name))
+        with seals.following(own, showing, lambda: [*known.values(), *visits]):
+            saved = storing.store(showing, known, page.name, answers, sequence, now, base or {})
+            _note_time(showing, visits, page.name, opened_at, active_ms, now)
     return saved
+
+
+def _note_time(
+    showing: Showing, visits: list[Visit], page: str, opened_at: datetime, active_ms: int, now: datetime
+) -> None:
+    """In the page's visit, the only one of the list; a new one where there is none yet."""
+    if not visits:
+        visits.append(
+            Visit.objects.create(showing=showing, page=page, opened_at=opened_at, active_ms=active_ms, saved_at=now)
+        )
+    elif active_ms > visits[0].active_ms:
+        visits[0].active_ms, visits[0].saved_at = active_ms, now
+        visits[0].save()
 
 
 def _at_work(page: Page, now: datetime, active_ms: int | None) -> int:

@@ -16,21 +16,69 @@ from foveate.reading.site.deployment import Deployment
 THREADS = 8
 
 
-def prepare(place: Path, restoring: bool = False) -> None:
-    """Django, an up-to-date database and the rows of a new study, which may be empty to be restored.
+def prepare(place: Path, restoring: bool = False) -> Path | None:
+    """Django, an up-to-date database and the rows of a new study; the backup that was written before an upgrade.
 
-    Raises FoveateError.
+    `restoring`: the database may be empty though the study was begun. Raises FoveateError, also for the database of a
+    newer foveate.
     """
     deployment.set_up(place)
-    from django.core.management import call_command
-
-    from foveate.reading.site import begun, state
+    from foveate.reading.site import begun, erasing, log_copy, schema, sealing, seals, state
 
     with database_errors():
         if not restoring:
             begun.refuse_empty(place)
-        call_command("migrate", verbosity=0, interactive=False)
+        schema.refuse_newer()
+        seals.prepare()
+        before = _bring_up_to_date()
         state.begin(restoring)
+        sealing.begin()
+        log_copy.catch_up()
+        erasing.finish(erasing.PATIENCE)
+    return before
+
+
+def _bring_up_to_date() -> Path | None:
+    """Apply what the database lacks; a backup comes first where it holds a study. Where that lies."""
+    from django.core.management import call_command
+
+    from foveate.reading.site import audit, backup, schema
+
+    if not schema.lacking():
+        return None
+    path = None
+    if not schema.is_new():
+        path = backup.default_path("before-upgrade-")
+        backup.write(path, audit.COMMAND)
+    call_command("migrate", verbosity=0, interactive=False)
+    return path
+
+
+def connect(place: Path, any_schema: bool = False) -> None:
+    """Django, for a study that was served before; `any_schema`: also where its database is to be upgraded.
+
+    Raises FoveateError where the database is of another foveate, newer or older.
+    """
+    deployment.set_up(place)
+    from foveate.reading.site import begun, schema, state
+
+    with database_errors():
+        begun.refuse_empty(place)
+        if any_schema:
+            return
+        schema.refuse_other()
+        state.begin()
+
+
+def prepare_to_restore(place: Path) -> None:
+    """The same as `prepare` for an empty database; one that holds a study is not upgraded on the way."""
+    deployment.set_up(place)
+    from foveate.reading.site import schema
+
+    with database_errors():
+        if not schema.is_new():
+            schema.refuse_other()
+    prepare(place, restoring=True)
 
 
 @contextmanager
@@ -78,7 +126,7 @@ def serve(own: Deployment, started: Callable[[], None]) -> None:
     from django.conf import settings
     from django.core.wsgi import get_wsgi_application
 
-    from foveate.reading.site import connections
+    from foveate.reading.site import connections, erasing
 
     behind: dict[str, Any] = {}
     if own.trusted_proxy:
@@ -111,4 +159,6 @@ def serve(own: Deployment, started: Callable[[], None]) -> None:
         server.run()
     finally:
         server.close()
+        with database_errors():
+            erasing.finish(erasing.PATIENCE)
     raise Interrupted("the server was asked to stop.")

@@ -41,13 +41,19 @@ def begin(restoring: bool = False) -> None:
             draft = resources.files("foveate.reading.site").joinpath("consent-draft.txt").read_text(encoding="utf-8")
             own = given.is_file()
             put_in_consent(audit.COMMAND, _text(given) if own else draft, draft=not own)
-        elif found.fingerprint != fingerprint:
-            raise FoveateError(
-                f"{study.place()} holds other cases or questions than its database knows: readers would answer "
-                "something else. Put the files of `create` back, or make a new study."
-            )
+        else:
+            refuse_other_files(found)
     if not restoring:
         begun.agree(study.place(), found)
+
+
+def refuse_other_files(known: StudyState) -> None:
+    """Raises FoveateError where the files are not those with which the study began."""
+    if known.fingerprint != package.fingerprint(study.place()):
+        raise FoveateError(
+            f"{study.place()} holds other cases or questions than its database knows: readers would answer "
+            "something else. Put the files of `create` back, or make a new study."
+        )
 
 
 def _text(path: Path) -> str:

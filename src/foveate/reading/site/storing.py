@@ -59,10 +59,18 @@ def read(text: str) -> Revisions:
 
 
 def store(
-    showing: Showing, page: str, answers: Mapping[str, str], sequence: int, now: datetime, base: Mapping[str, int]
+    showing: Showing,
+    known: dict[str, Reply],
+    page: str,
+    answers: Mapping[str, str],
+    sequence: int,
+    now: datetime,
+    base: Mapping[str, int],
 ) -> Saved:
-    """Store what a page sends as its save of this number, in the transaction that surrounds it."""
-    known = {reply.question: reply for reply in Reply.objects.filter(showing=showing)}
+    """Store what a page sends as its save of this number, in the transaction that surrounds it.
+
+    `known`: the replies of the step by question, to which new ones are added.
+    """
     saved = Saved()
     for name, value in answers.items():
         reply = known.get(name) or Reply(
@@ -73,6 +81,8 @@ def store(
             continue
         if sequence > reply.sequence or page != reply.page:
             saved.stored |= _replace(reply, value, page, sequence, now)
+            if reply.revisions:
+                known[name] = reply
         saved.revisions[name] = reply.revisions
     return saved
 

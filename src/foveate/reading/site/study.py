@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -54,6 +55,11 @@ def _sums() -> dict[str, str]:
 
 def has_picture(file: str) -> bool:
     return f"images/{file}.png" in _sums()
+
+
+def has_pictures(files: Iterable[str]) -> bool:
+    """Whether images/<file>.png was written by `create`, of all of them."""
+    return all(f"images/{file}.png" in _sums() for file in files)
 
 
 def picture(file: str) -> bytes:

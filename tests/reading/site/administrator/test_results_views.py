@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 
 from foveate.reading import cases_and_key
-from foveate.reading.site import audit, backup, state
+from foveate.reading.site import archive, audit, backup, state
 from foveate.reading.site.models import AuditEntry, Reader, Reply
 from tests.reading.site.administrator.administering import (
     NAME,
@@ -66,7 +66,7 @@ def test_the_password_is_asked_again(
     admin: Client, reader: Reader, cleared: Path, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # On PostgreSQL a backup sets its transaction's isolation, which it cannot within a test's.
-    about = backup.About("", "", ())
+    about = archive.About("", "", ())
     monkeypatch.setattr(backup, "content", lambda actor: (audit.record(actor, "backup made"), (b"PK", about))[1])
     for wrong in ({}, {"password": "wrong"}, {"password": "wrong", "username": NAME}):
         response = admin.post(address, wrong)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from foveate.reading import blinding
-from foveate.reading.site import audit, doctor, state, study
+from foveate.reading.site import audit, doctor, log_copy, state, study
 from foveate.reading.site.administrator.access import for_administrator
 from foveate.reading.site.administrator.readers import standings
 from foveate.reading.site.models import AuditEntry, Reader
@@ -67,6 +67,7 @@ def log(request: HttpRequest) -> HttpResponse:
         "page": page,
         "entries": [(entry, names.get(entry.actor, ""), names.get(entry.subject, "")) for entry in page],
         "broken_at": audit.broken_at(),
+        "missing": log_copy.missing(),
     }
     return render(request, "reading/admin/audit.html", context)
 

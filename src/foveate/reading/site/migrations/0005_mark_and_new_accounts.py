@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reading", "0003_sent_forms")]
+    dependencies = [("reading", "0004_seals")]
 
     operations = [
         migrations.AddField(
