@@ -253,9 +253,7 @@ def restore(out: Path, file: Path, database: str | None, unsealed: bool = False)
                 done = restoring.restore(file, unsealed)
                 begun.note(place, state.state())
         with server.database_errors():
-            altered = [
-                own.what for check in (record_checks.log, record_checks.sealed) for own in check() if own.level == "bad"
-            ]
+            found = [*record_checks.log(), *record_checks.sealed()]
         _print_restored(done)
         for finding in found:
             if finding.level == "bad":

@@ -14,8 +14,8 @@ from foveate.errors import FoveateError
 from foveate.reading.site import begun, deployment
 from foveate.reading.site.deployment import Deployment
 from tests.reading.site import hosting
+from tests.reading.site.backed_up import within
 from tests.reading.site.hosting import foveate
-from tests.reading.site.test_backup import within
 
 SQLITE = hosting.kind() == "sqlite"
 only_sqlite = pytest.mark.skipif(not SQLITE, reason="is about SQLite's file")

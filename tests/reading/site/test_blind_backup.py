@@ -15,7 +15,7 @@ import pytest
 from django.core import serializers
 
 from foveate.reading import blinding, cases_and_key
-from foveate.reading.site import audit, backup, enrolment, masking
+from foveate.reading.site import audit, backup, enrolment, masking, schema
 from foveate.reading.site.models import Reader, Slot
 from foveate.runs import derive_seed
 
@@ -37,7 +37,8 @@ class Reading:
 
 def backed_up() -> str:
     """What a backup holds; `backup.content` itself begins a transaction, and the test is in one."""
-    rows = [row for model in backup.MODELS for row in model._default_manager.order_by("pk")]
+    models = backup.models_at(schema.applied()).values()
+    rows = [row for model in models for row in model._default_manager.order_by("pk")]
     text: str = serializers.serialize("json", rows)
     return text
 

@@ -16,8 +16,8 @@ from foveate.reading.site import audit, deployment, doctor, file_checks
 from foveate.reading.site.models import Reader
 from tests.reading.site import hosting
 from tests.reading.site.administrator.administering import NAME, as_administrator
+from tests.reading.site.backed_up import within
 from tests.reading.site.hosting import foveate
-from tests.reading.site.test_backup import within
 from tests.reading.site.test_faults import unwritable
 
 Damage = Callable[[Path], object]
