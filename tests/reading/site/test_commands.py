@@ -394,7 +394,7 @@ class Stopped:
     """A server that was started, and stopped by Ctrl-C."""
 
     server: Server
-    beside: CompletedProcess[str]  # another one on the same port
+    beside: CompletedProcess[str]  # another study's on the same port
     status: int
     log: str
 
@@ -402,9 +402,10 @@ class Stopped:
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stopped]:
     out = hosting.make_study(tmp_path_factory.mktemp("stopped"), cases=4)
+    other = shutil.copytree(out / "reading", out.parent / "other")
     with hosting.serving(out) as server:
         assert server.process is not None
-        beside = foveate("reading", "serve", out, "--port", str(server.port), check=False)
+        beside = foveate("reading", "serve", other, "--port", str(server.port), check=False)
         server.process.send_signal(signal.SIGINT)
         status = server.process.wait(20)
         yield Stopped(server, beside, status, (out.parent / "server.log").read_text(encoding="utf-8"))
