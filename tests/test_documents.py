@@ -124,7 +124,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's folder, of as little as will do."""
     place = tmp_path_factory.mktemp("demo") / "foveate-demo"
     data = read_study("demo")
-    data["datasets"]["phantom"] |= {"phantom_images": 40, "phantom_size": 32}
+    data["datasets"]["phantom"] |= {"phantom_images": 80, "phantom_size": 32}
     data |= {"repeats": 1, "models": ["resnet18", "resnet18+cbam"], "threads": 1, "images": {"pixels": 40}}
     folder, progress = StudyFolder(place), Silent()
     folder.create(parse_study({**data, "recipe": {"epochs": 1, "curve_points": 0}, "precision": "float32"}))
