@@ -28,6 +28,7 @@ CORE = (
     *("tests/report/test_html.py", "tests/report/test_table_files.py", "tests/reading/test_package.py"),
     *("tests/reading/test_results.py", "tests/reading/site/test_reader_views.py", "tests/reading/site/test_saving.py"),
     *("tests/reading/site/test_backup.py", "tests/reading/site/administrator/test_results_views.py"),
+    "tests/system/test_main_job.py::test_help_and_version",
 )
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)(\[[^]]+\])?>=(?P<floor>[0-9.]+)(,<[0-9.]+)?")
 
