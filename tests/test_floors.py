@@ -40,4 +40,4 @@ def test_versions_with_known_holes_are_not_admitted(name: str, mended: str) -> N
 
 
 def test_the_core_is_there() -> None:
-    assert [path for path in CORE if not (ROOT / path).exists()] == []
+    assert [path for path in CORE if not (ROOT / path.partition("::")[0]).exists()] == []

@@ -199,6 +199,7 @@ def test_dry_run_writes_nothing(images: Path, tmp_path: Path) -> None:
 
 def test_help_and_version() -> None:
     assert "run" in foveate("--help").stdout
+    assert "--epochs" in foveate("run", "--help").stdout
     assert foveate("--version").stdout.startswith("foveate 0.")
     table = foveate("models", "--models", "resnet18,resnet18+se", "--pixels", "64", "--no-time").stdout
     assert "11,177,538" in table
