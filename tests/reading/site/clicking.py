@@ -124,6 +124,7 @@ def informs(page: Page, server: Server, name: str, press: Press) -> bool:
     page.goto(f"{server.address}/admin/information")
     before = _version(page)
     page.get_by_label("The approved text").fill(f"The text of {name}.")
+    page.get_by_label("Your password, again").fill(browsing.PASSWORD)
     press(page.get_by_role("button", name="Put this version in force"))
     shown = page.get_by_label("The text in force").get_by_text(f"The text of {name}.")
     return _appears(shown) and _version(page) == before + 1

@@ -133,7 +133,7 @@ WRONG: dict[str, str | bytes] = {
         (["--training-run", "x"], 2, "not x."),
         (["--training-run", "7"], 1, "error: no predictions of mri/resnet18/7"),
         (["--questions", "{}/two.yaml"], 1, "two.yaml, question 2: kind"),
-        (["--questions", "{}/torn.yaml"], 1, "torn.yaml is no YAML file"),
+        (["--questions", "{}/torn.yaml"], 1, "torn.yaml, line 1 is not valid YAML"),
         (["--questions", "{}/none.yaml"], 1, "none.yaml: No such file or directory."),
         (["--consent", "{}/none.txt"], 1, "none.txt: No such file or directory."),
         (["--consent", "{}/empty.txt"], 1, "is empty: write it, or leave it out."),
@@ -285,7 +285,7 @@ for name in ("Ada", "Eve"):
 say("one", commands_reading.admin, False)
 say("shut", commands_reading.admin, False, "Eve", None)
 say("let in", commands_reading.admin, False, None, "Eve")
-say("nobody", commands_reading.admin, False, "Bob", None)
+say("no Bob", commands_reading.admin, False, "Bob", None)
 say("two", commands_reading.admin, True, None, "Eve")
 from django.contrib.auth.models import User
 User.objects.all().delete()
@@ -349,7 +349,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[
         ("one", 0, "in use    Ada, signed in last: never\nin use    Eve, signed in last: never\n"),
         ("shut", 0, "in use    Ada, signed in last: never\ndisabled  Eve, signed in last: never\n"),
         ("let in", 0, "in use    Eve"),
-        ("nobody", 1, "error: there is no administrator Bob: there is Ada, Eve."),
+        ("no Bob", 1, "error: there is no administrator Bob: there is Ada, Eve."),
         ("two", 2, "error: say one of --reset, --disable and --enable at a time."),
         ("reset", 0, "the administrator's link, good once and for a day: in "),
         ("doctor", 1, "bad   there is no administrator: `foveate reading admin OUT --reset` makes a link"),

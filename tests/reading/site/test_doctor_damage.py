@@ -143,14 +143,14 @@ def test_the_command_looks_at_what_cannot_be_served(damaged: Path, name: str) ->
 
 def test_what_cannot_be_read_is_named(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As for another account than root, which reads everything."""
-    read = Path.read_text
+    read = Path.open
 
-    def refused(self: Path, *arguments: Any, **named: Any) -> str:
+    def refused(self: Path, *arguments: Any, **named: Any) -> Any:
         if self.name == "key.csv":
             raise PermissionError(13, "Permission denied", str(self))
         return read(self, *arguments, **named)
 
-    monkeypatch.setattr(Path, "read_text", refused)
+    monkeypatch.setattr(Path, "open", refused)
     assert said(served) == f"cannot read {served / 'key' / 'key.csv'}: Permission denied."
 
 

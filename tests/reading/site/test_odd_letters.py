@@ -12,7 +12,7 @@ from django.urls import get_resolver
 
 from foveate.reading.site.models import Reader
 from tests.reading.site import hosting
-from tests.reading.site.administrator.administering import NAME, as_administrator, hashed, rows
+from tests.reading.site.administrator.administering import NAME, PASSWORD, as_administrator, hashed, rows
 from tests.reading.site.hosting import foveate
 from tests.reading.site.test_reader_views import signed_in
 from tests.reading.site.test_sizes import routes
@@ -86,7 +86,7 @@ def test_odd_headers_are_no_error(browsers: list[Client]) -> None:
 
 def test_nothing_odd_is_stored(browsers: list[Client]) -> None:
     own = browsers[2]
-    own.post("/admin/information", {"text": "one\0two"})
+    own.post("/admin/information", {"text": "one\0two", "password": PASSWORD})
     own.post("/admin/readers", {"pseudonym": "a\0b", "days": "30", "dataset": "mri"})
     stored = str(rows())
     assert "onetwo" in stored

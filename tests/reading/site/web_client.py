@@ -36,6 +36,12 @@ class Answer:
         found = LINK.search(self.text)
         return urllib.parse.urlsplit(found[0]).path if found else None
 
+    @property
+    def first_link(self) -> str | None:
+        """Of an administrator."""
+        found = re.search(r"/admin/first/[\w-]{43}", self.text)
+        return found[0] if found else None
+
 
 @dataclass
 class WebClient:

@@ -16,7 +16,6 @@ from django.db.utils import Error as DatabaseFailure
 from django.utils import timezone
 
 from foveate.errors import FoveateError
-from foveate.reading import package
 from foveate.reading.site import (
     accounts,
     backup,
@@ -147,9 +146,9 @@ def _belonging() -> Iterator[Finding]:
     if own is None:
         told = "the database is empty: start `foveate reading serve` once"
         yield Finding("bad", begun.emptied(study.place(), known) if known else told)
-    elif own.fingerprint != package.fingerprint(study.place()):
-        yield Finding("bad", "the study's files are others than its database knows: put those of `create` back")
-    elif known is None:
+        return
+    state.refuse_other_files(own)
+    if known is None:
         yield Finding("note", "nothing says beside the database that the study was begun: the next `serve` notes it")
     elif known.mark != own.mark:
         yield Finding("bad", begun.another(study.place(), known))

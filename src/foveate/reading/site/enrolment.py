@@ -50,8 +50,11 @@ def invite(
 
 
 def by_pseudonym(pseudonym: str) -> Reader:
-    """Capital and small letters are the same. Raises UsageError that names the readers, where they are few."""
-    found = Reader.objects.filter(pseudonym__iexact=" ".join(pseudonym.split())).first()
+    """Capital and small letters are the same.
+
+    Raises UsageError that names the readers, where they are few; FoveateError for what is no pseudonym.
+    """
+    found = Reader.objects.filter(pseudonym__iexact=checked_pseudonym(pseudonym)).first()
     if found is None:
         names = list(Reader.objects.order_by("pseudonym").values_list("pseudonym", flat=True))
         known = f": there are {', '.join(names)}" if 0 < len(names) <= 12 else ""
@@ -61,14 +64,14 @@ def by_pseudonym(pseudonym: str) -> Reader:
 
 def new_link(reader: Reader, actor: str, days: int = DAYS, token: str | None = None) -> str:
     """Another link, new or the one given, for a reader who has not begun; the earlier ones end."""
-    if obstacles := state.obstacles():
-        raise FoveateError(" ".join(obstacles))
     with transaction.atomic():
         own = _locked(reader)
         if own.withdrawn_at is not None:
             raise FoveateError(f"{reader.pseudonym} has withdrawn: no link leads back.")
         if own.enrolled_at is not None:
             raise FoveateError(f"{reader.pseudonym} has begun: give a new return code instead.")
+        if obstacles := state.obstacles():
+            raise FoveateError(" ".join(obstacles))
         _revoke(reader)
         audit.record(actor, "new link", reader.public_id)
         return _link(reader, days, token)

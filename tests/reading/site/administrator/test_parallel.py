@@ -97,11 +97,35 @@ def test_information(admin: WebClient, round_: int) -> None:
         return int(found[1])
 
     before, path = version(), "/admin/information"
-    answers = twice(admin, path, admin.form(path, text=f"Text {round_}."))
+    answers = twice(admin, path, admin.form(path, text=f"Text {round_}.", password=PASSWORD))
     assert version() == before + 1
-    answers += at_once(*((admin, path, admin.form(path, text=f"Text {round_} of {at}.")) for at in range(2)))
+    texts = [f"Text {round_} of {at}." for at in range(2)]
+    answers += at_once(*((admin, path, admin.form(path, text=text, password=PASSWORD)) for text in texts))
     assert [answer.location for answer in answers] == [path] * 4
     assert version() == before + 3
+
+
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_another_administrators_link(admin: WebClient, round_: int) -> None:
+    path = "/admin/administrators"
+    one, two = twice(admin, path, admin.form(path, password=PASSWORD))
+    assert (one.status, two.status) == (200, 200)
+    assert one.first_link == two.first_link
+    assert one.first_link is not None
+    assert WebClient(admin.port).get(one.first_link).status == 200
+
+
+def test_ones_own_password(server: Server) -> None:
+    """The change ends the session that asked for it: the same form, sent again, comes in with the new password."""
+    own, path, new = people.administrator(server), "/admin/password", "seven quiet lamps by a river"
+    answers = twice(own, path, own.form(path, password=PASSWORD, new=new, again=new))
+    assert {answer.location for answer in answers} <= {"/admin/administrators", "/admin/"}  # changed; come in with it
+    for answer in answers:  # whichever of the two a browser keeps
+        kept = WebClient(server.port, own.cookies | answer.cookies)
+        assert kept.get("/admin/").status == 200
+    again = WebClient(server.port)
+    assert again.fill("/admin/sign-in", name=NAME, password=PASSWORD).status == 400
+    assert own.fill(path, password=new, new=PASSWORD, again=PASSWORD).location == "/admin/administrators"
 
 
 @pytest.mark.parametrize("round_", range(ROUNDS))

@@ -104,15 +104,13 @@ def sign_out(request: AdministratorRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def password(request: HttpRequest) -> HttpResponse:
     """Another password of one's own. The change ends the session that asked: sent again, the new password leads in."""
-    name = forms.came_of(request, _CHANGE) if request.method == "POST" and not request.user.is_authenticated else None
-    if name is not None:
+    if request.method == "POST" and not request.user.is_authenticated:
+        name = forms.came_of(request, _CHANGE)
         try:
-            user = accounts.sign_in(request, name, request.POST.get("new", ""))
+            if name is not None:
+                return _with_new(request, name)
         except throttle.TooOftenError:
             return failures.too_often(request)
-        if user is not None:
-            browsers.remember(response := redirect("admin-accounts"), user)
-            return response
     return _changing(request)
 
 
@@ -121,22 +119,28 @@ _CHANGE = "change password"
 
 @for_administrator
 def _changing(request: AdministratorRequest) -> HttpResponse:
-    wrong = ""
+    wrong, done = "", []
+
+    def act(_seed: bytes) -> str:
+        accounts.change_password(request, request.user, request.POST.get("password", ""), request.POST.get("new", ""))
+        done.append(True)
+        return request.user.username
+
     if request.method == "POST":
-        new = request.POST.get("new", "")
         try:
-            if new != request.POST.get("again", ""):
+            if request.POST.get("new", "") != request.POST.get("again", ""):
                 raise FoveateError(_("The two new passwords differ."))
-            forms.once(request, _CHANGE, lambda _seed: _changed(request, new))
-            return redirect("admin-accounts")
+            name, _seed = forms.once(request, _CHANGE, act)
+            return redirect("admin-accounts") if done or name is None else _with_new(request, name)
         except FoveateError as error:
             wrong = said(error)
     return render(request, "reading/admin/own-password.html", {"wrong": wrong}, status=400 if wrong else 200)
 
 
-def _changed(request: AdministratorRequest, new: str) -> str:
-    accounts.change_password(request, request.user, request.POST.get("password", ""), new)
-    return request.user.username
+def _with_new(request: HttpRequest, name: str) -> HttpResponse:
+    """The form that changed the password, sent again: its new password signs in where the session has ended."""
+    user = accounts.sign_in(request, name, request.POST.get("new", ""))
+    return _come_in(user) if user is not None else redirect("admin-sign-in")
 
 
 @require_http_methods(["GET", "POST"])
