@@ -88,7 +88,7 @@ def test_the_mark_stands_beside_the_database_and_in_it(begun_study: Begun) -> No
 def test_an_empty_database_is_refused_and_can_be_restored(begun_study: Begun, how: str) -> None:
     empty(begun_study, how)
     port = str(hosting.free_port())
-    for command in (["serve", "--port", port], ["invite", "--name", "reader-1"], ["backup"]):
+    for command in (["serve", "--port", port], ["backup"]):
         done = foveate("reading", command[0], begun_study.out, *command[1:], check=False)
         assert (done.returncode, done.stdout) == (1, "")
         assert "error: the study was begun on 20" in done.stderr
