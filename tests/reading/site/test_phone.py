@@ -65,7 +65,7 @@ def test_the_readers_actions_can_be_pressed(visited: tuple[Server, Page, Page]) 
     row = chief.get_by_role("row", name="reader-2")
     assert row.get_by_role("cell").count() == 5  # still a table to a screen reader
     row.get_by_role("button", name="New link for reader-2").click()
-    assert "The link for reader-2" in chief.get_by_role("status").inner_text()
+    assert "The link for reader-2" in chief.get_by_role("status", name="The link for").inner_text()
 
 
 def test_a_reader_reaches_everything(visited: tuple[Server, Page, Page]) -> None:
